@@ -1,0 +1,6 @@
+#include "bindings.hpp"
+
+NB_MODULE(_core, m) {
+  m.doc() = "Kernels of signwise; called by signwise._native only.";
+  bind_runtime(m);
+}
