@@ -8,13 +8,24 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from .errors import SignwiseError as SignwiseError
+
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("artifacts", "bits", "config", "convex", "data", "events", "forecast", "graph", "ortho", "progress")
+_SUBPACKAGES = (
+    "artifacts",
+    "bits",
+    "config",
+    "convex",
+    "data",
+    "events",
+    "forecast",
+    "graph",
+    "ortho",
+    "progress",
+)
 
-__all__ = ["SignwiseError", "__version__", *_SUBPACKAGES]  # noqa: PLE0604 - the names are strings
-
-from .errors import SignwiseError as SignwiseError
+__all__ = ["SignwiseError", "__version__", *_SUBPACKAGES]
 
 
 def __getattr__(name: str) -> ModuleType:
