@@ -25,7 +25,7 @@ _SUBPACKAGES = (
     "progress",
 )
 
-__all__ = ["SignwiseError", "__version__", *_SUBPACKAGES]
+__all__ = ["SignwiseError", "__version__", *_SUBPACKAGES]  # noqa: PLE0604 - _SUBPACKAGES holds strings
 
 
 def __getattr__(name: str) -> ModuleType:
