@@ -1,0 +1,9 @@
+"""Saved directories: versioned, checksummed, written atomically, read back with clear errors."""
+
+from ._artifact import Artifact as Artifact
+from ._artifact import load as load
+from ._artifact import save as save
+from ._staging import atomic_write as atomic_write
+from ._staging import stage_directory as stage_directory
+
+__all__ = ["Artifact", "atomic_write", "load", "save", "stage_directory"]
