@@ -60,6 +60,7 @@ wheel: $(VENV)/.dev
 # A quick rebuild of the extension into the source tree, for work on the kernels.
 NATIVE_PYTHON ?= $(BIN)/python
 native:
+	@mkdir -p build
 	cmake -S . -B build/native -G Ninja -DPython_EXECUTABLE=$$($(NATIVE_PYTHON) -c 'import sys; print(sys.executable)') -DCMAKE_MAKE_PROGRAM=$$($(NATIVE_PYTHON) -c 'import ninja; print(ninja.BIN_DIR)')/ninja > build/native.log
 	cmake --build build/native
 	cp build/native/_core*.so src/signwise/_native/

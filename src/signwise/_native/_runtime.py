@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -21,9 +22,12 @@ def _load() -> None:
         _load_error = "switched off by SIGNWISE_NATIVE=0"
         return
     try:
-        from . import _core as extension
+        extension = importlib.import_module("signwise._native._core")
+    except ModuleNotFoundError:
+        _load_error = "not built: no C++ compiler was at hand when signwise was installed"
+        return
     except ImportError as error:
-        _load_error = f"not built ({error})"
+        _load_error = f"cannot be loaded ({error})"
         return
     wanted = os.environ.get("SIGNWISE_ISA", "")
     if wanted:
