@@ -82,14 +82,14 @@ def stage_directory(path: str | Path, *, kind: str = "directory", version: int =
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     _recover(target)
-    _check_replaceable(target)
+    check_replaceable(target)
     _sweep(target)
     staged, lock = _make_staging(target)
     try:
         yield staged
         write_manifest(staged, kind=kind, version=version)
         _fsync_tree(staged)
-        _check_replaceable(target)
+        check_replaceable(target)
         _swap_in(staged, target)
     finally:
         # After a swap the name holds the replaced artifact; after an exception, the unfinished one.
@@ -106,7 +106,13 @@ def locate(path: str | Path) -> Path:
     return aside if not target.exists() and aside.exists() else Path(path)
 
 
-def _check_replaceable(target: Path) -> None:
+def check_replaceable(path: str | Path) -> None:
+    """Check that :func:`stage_directory` could put a directory at ``path``.
+
+    Raises:
+        ArtifactError: something there is not an artifact, or holds files that signwise did not write.
+    """
+    target = Path(path)
     if not target.exists():
         return
     if not target.is_dir():

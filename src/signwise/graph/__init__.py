@@ -8,6 +8,7 @@ from ._baselines import Logistic as Logistic
 from ._baselines import Platt as Platt
 from ._baselines import RateeMean as RateeMean
 from ._baselines import SignModel as SignModel
+from ._metrics import CALIBRATION_BINS as CALIBRATION_BINS
 from ._metrics import THRESHOLD_LEVELS as THRESHOLD_LEVELS
 from ._metrics import SignMetrics as SignMetrics
 from ._metrics import best_threshold as best_threshold
@@ -23,6 +24,7 @@ from ._stream import stream_features as stream_features
 from ._trees import TreeEnsemble as TreeEnsemble
 
 __all__ = [
+    "CALIBRATION_BINS",
     "FEATURE_GROUPS",
     "FEATURE_NAMES",
     "SIGN_MODELS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,13 @@ _RATER_BIAS = FEATURE_NAMES.index("bias_rater")
 
 
 class SignModel(Protocol):
-    """A forecaster of signs: a margin that grows with the belief in a positive sign."""
+    """A forecaster of signs: a margin that grows with the belief in a positive sign.
+
+    ``log_odds`` says whether the margin already is the log odds of a positive sign; any other margin needs a
+    calibration (:class:`Platt`) to become a probability.
+    """
+
+    log_odds: ClassVar[bool]
 
     def fit(self, features: Floats, sign: Signs) -> SignModel:
         """The fitted model, from float features of shape ``(n, 34)`` and signs ±1 of shape ``(n,)``."""
@@ -44,6 +50,8 @@ class SignModel(Protocol):
 @dataclass(frozen=True)
 class AlwaysPositive:
     """The same margin for every event: what the base rate alone gives."""
+
+    log_odds: ClassVar[bool] = False
 
     def fit(self, features: Floats, sign: Signs) -> AlwaysPositive:
         """Nothing is learnt."""
@@ -90,6 +98,8 @@ class Logistic:
         coefficient: float64, shape ``(columns,)``, of raw features; set by :meth:`fit`.
         intercept: set by :meth:`fit`.
     """
+
+    log_odds: ClassVar[bool] = False
 
     columns: tuple[int, ...] = tuple(range(len(FEATURE_NAMES)))
     coefficient: Margins | None = None
@@ -139,6 +149,8 @@ class Boosting:
         random_state: seed of the fit; it matters only where rows are subsampled for binning (above 200,000).
         trees: the fitted trees; set by :meth:`fit`.
     """
+
+    log_odds: ClassVar[bool] = True
 
     columns: tuple[int, ...] = tuple(range(len(FEATURE_NAMES)))
     random_state: int = 0
@@ -207,12 +219,12 @@ class Platt:
         """Fit by maximum likelihood with Platt's smoothed targets ``(n± + 1)/(n± + 2)``.
 
         Args:
-            margin: float64, shape ``(n,)``; of validation events.
+            margin: float64, shape ``(n,)``; of events before those to be scored.
             sign: +1 or -1, shape ``(n,)``.
 
         Returns:
             The calibration; slope 1 where a constant margin leaves it open, and where the margins rank the
-            validation events backwards, which a calibration must not hide.
+            events backwards, which a calibration must not hide.
         """
         from scipy.optimize import minimize
 

@@ -39,8 +39,8 @@ def stream_features(
         >>> stream = EventStream.from_columns(
         ...     source="aab", target="bcc", rating=[1, -1, 1], time=[0, 1, 1], weight_max=1
         ... )
-        >>> stream_features(stream)[:, 0].round(3).tolist()  # log(1 + positive ratings the rater gave before)
-        [0.0, 0.6930000185966492, 0.0]
+        >>> stream_features(stream)[:, 0].astype(float).round(3).tolist()  # log(1 + positive ratings given before)
+        [0.0, 0.693, 0.0]
     """
     features, _, _ = _replay(stream, weight_max, None, on_events)
     return features
