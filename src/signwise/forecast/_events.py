@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from signwise.data import LoadedStream
 from signwise.errors import DataError
 from signwise.events import EventStream
 
@@ -101,7 +102,12 @@ def read_events(
     columns = columns or Columns()
     rows: Iterable[Row]
     if isinstance(source, EventStream):
-        return EventLog(name=name or "events", stream=source, lines=len(source), rejects=(), dropped={})
+        lines, dropped = len(source), {}
+        if isinstance(source, LoadedStream):
+            name = name or source.provenance.name
+            dropped = {part.reason: part.count for part in source.provenance.dropped}
+            lines += sum(dropped.values())
+        return EventLog(name=name or "events", stream=source, lines=lines, rejects=(), dropped=dropped)
     if isinstance(source, (str, Path)):
         name = name or str(source)
         rows = read_rows(Path(source), columns=columns, file_format=file_format)

@@ -242,11 +242,12 @@ def _csv_rows(
             if named or wanted != list(places) or not _is_data(cells, list(places), required):
                 missing = [name for name, position in zip(wanted[:required], header, strict=False) if position is None]
                 raise DataError(_wrong_columns(str(path), missing, cells))
-            index = [i if i < len(cells) else None for i in range(len(wanted))]
-        present = [i for i in index if i is not None]
-        if max(present) >= len(cells):
-            yield Row(number, problem=f"has {len(cells)} fields; expected at least {max(present) + 1}", content=line)
+            index = list(range(len(wanted)))
+        needed = 1 + max(i for i in index[:required] if i is not None)
+        if needed > len(cells):
+            yield Row(number, problem=f"has {len(cells)} fields; expected at least {needed}", content=line)
             continue
+        cells += [""] * (max(i for i in index if i is not None) + 1 - len(cells))
         yield Row(number, tuple(None if i is None or not cells[i] else cells[i] for i in index), content=line)
 
 

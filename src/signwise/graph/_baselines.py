@@ -18,6 +18,7 @@ Margins = npt.NDArray[np.float64]
 
 _RATEE_MEAN = FEATURE_NAMES.index("mean_got_ratee")
 _RATER_BIAS = FEATURE_NAMES.index("bias_rater")
+_PARALLEL_ROWS = 50_000
 
 
 class SignModel(Protocol):
@@ -121,7 +122,8 @@ class Logistic:
         """The log odds of a positive sign under equal class weights."""
         if self.coefficient is None:
             raise ValueError("the model is not fitted; call fit first")
-        return np.asarray(features[:, self.columns].astype(np.float64) @ self.coefficient + self.intercept)
+        # A sum along each row, and not a matrix product, so that a row's margin does not depend on its neighbours.
+        return np.asarray((features[:, self.columns] * self.coefficient).sum(axis=1) + self.intercept)
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Columns, coefficients and intercept."""
@@ -159,6 +161,7 @@ class Boosting:
     def fit(self, features: Floats, sign: Signs) -> Boosting:
         """Fit on train rows; both signs must occur."""
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
 
         model = HistGradientBoostingClassifier(
             max_iter=200,
@@ -169,7 +172,9 @@ class Boosting:
             early_stopping=False,
             random_state=self.random_state,
         )
-        model.fit(features[:, self.columns], _both_signs(sign))
+        # Few rows gain nothing from a second thread, and lose much where the processor is shared.
+        with threadpool_limits(1 if len(sign) < _PARALLEL_ROWS else None, user_api="openmp"):
+            model.fit(features[:, self.columns], _both_signs(sign))
         return Boosting(columns=self.columns, random_state=self.random_state, trees=TreeEnsemble.from_sklearn(model))
 
     def margin(self, features: Floats) -> Margins:
