@@ -1,6 +1,7 @@
 """Named data sets as typed records, and planted streams that stand in for them."""
 
 from ._fetch import fetch as fetch
+from ._latents import Latents as Latents
 from ._load import load as load
 from ._records import Dropped as Dropped
 from ._records import FaceImages as FaceImages
@@ -18,6 +19,8 @@ from ._registry import DatasetInfo as DatasetInfo
 from ._registry import FileInfo as FileInfo
 from ._registry import describe as describe
 from ._registry import names as names
+from ._simulate import SimulatedStream as SimulatedStream
+from ._simulate import simulate_signed_events as simulate_signed_events
 
 __all__ = [
     "DatasetInfo",
@@ -27,9 +30,11 @@ __all__ = [
     "JsonCorpus",
     "JsonDocument",
     "LabelledImages",
+    "Latents",
     "LoadedStream",
     "Provenance",
     "SignedGraph",
+    "SimulatedStream",
     "TabularData",
     "TextCorpus",
     "VideoFrames",
@@ -38,4 +43,5 @@ __all__ = [
     "fetch",
     "load",
     "names",
+    "simulate_signed_events",
 ]
