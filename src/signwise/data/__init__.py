@@ -1,6 +1,7 @@
 """Named data sets as typed records, and planted streams that stand in for them."""
 
 from ._fetch import fetch as fetch
+from ._fetch import find as find
 from ._latents import Latents as Latents
 from ._load import load as load
 from ._records import Dropped as Dropped
@@ -41,6 +42,7 @@ __all__ = [
     "WikiRfa",
     "describe",
     "fetch",
+    "find",
     "load",
     "names",
     "simulate_signed_events",

@@ -35,20 +35,38 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, 
     return locate(describe(name), root, download_missing=True)
 
 
+def find(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, ...] | None:
+    """The files of a data set where they are on this machine, or None; never asks the network.
+
+    Args:
+        name: one of :func:`names`.
+        root: as for :func:`fetch`.
+
+    Raises:
+        ValueError: no data set has this name.
+    """
+    info = describe(name)
+    explicit = None if root is None else Path(root).expanduser()
+    if explicit is not None and explicit.is_file():
+        return (explicit,) if len(info.files) == 1 and not info.files[0].folder else None
+    for place in search_places(explicit):
+        found = [_existing(place, file) for file in info.files]
+        if all(found):
+            return tuple(path for path in found if path is not None)
+    return None
+
+
 def locate(
     info: DatasetInfo, root: str | os.PathLike[str] | None, *, download_missing: bool = True
 ) -> tuple[Path, ...]:
     """The files of ``info``, as :func:`fetch` finds them; without a download where ``download_missing`` is False."""
+    found = find(info.name, root)
+    if found is not None:
+        return found
     explicit = None if root is None else Path(root).expanduser()
     if explicit is not None and explicit.is_file():
-        if len(info.files) != 1 or info.files[0].folder:
-            raise DataError(f"{explicit} is a file, and {info.name} is more than one: give the directory above them")
-        return (explicit,)
+        raise DataError(f"{explicit} is a file, and {info.name} is not one file: give the directory above its files")
     places = search_places(explicit)
-    for place in places:
-        found = [_existing(place, file) for file in info.files]
-        if all(found):
-            return tuple(path for path in found if path is not None)
     home = places[0]
     missing = [file for file in info.files if _existing(home, file) is None]
     if download_missing and info.downloadable:
@@ -114,7 +132,7 @@ def _how_to_get(info: DatasetInfo, missing: list[FileInfo], home: Path) -> str:
     if info.instructions:
         target = home / info.files[0].path
         return f"{info.instructions} ({info.url}; terms: {info.terms}), so that {target} is there"
-    wanted = [f"{file.url} to {home / file.path}" for file in missing]
+    wanted = [f"{file.url} and put it at {home / file.path}" for file in missing]
     return f"get {'; '.join(wanted)} (terms: {info.terms}), or allow the download"
 
 

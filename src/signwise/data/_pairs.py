@@ -133,9 +133,10 @@ def _choose(rng: np.random.Generator, cumulated: Floats, low: Ints, high: Ints, 
     """A node in ``[low, high)`` with probability proportional to its activity (or all alike)."""
     u = rng.random(len(low))
     if flat:
-        return low + np.minimum((u * (high - low)).astype(np.int64), high - low - 1)
+        offset: Ints = np.minimum((u * (high - low)).astype(np.int64), high - low - 1)
+        return low + offset
     value = cumulated[low] + u * (cumulated[high] - cumulated[low])
-    node: Ints = np.clip(np.searchsorted(cumulated, value, side="right") - 1, low, high - 1)
+    node: Ints = np.clip(np.searchsorted(cumulated, value, side="right") - 1, low, high - 1).astype(np.int64)
     return node
 
 
