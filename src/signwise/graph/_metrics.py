@@ -94,7 +94,7 @@ def sign_metrics(
 def expected_calibration_error(
     sign: npt.NDArray[np.integer], score: npt.NDArray[np.floating], bins: int = CALIBRATION_BINS
 ) -> float:
-    """Mean over events of |observed positive share - mean score| in the event's score bin.
+    """Mean over events of ``|observed positive share - mean score|`` in the event's score bin.
 
     Args:
         sign: +1 or -1, shape ``(n,)`` with n above 0.
