@@ -162,9 +162,7 @@ class Shifted(Convex):
         if isinstance(self.shift, float):
             return self.shift
         if self.shift.shape != tuple(x.shape):
-            raise ValueError(
-                f"{name} must have the shape of the shift, {self.shift.shape}; got {tuple(x.shape)}"
-            )
+            raise ValueError(f"{name} must have the shape of the shift, {self.shift.shape}; got {tuple(x.shape)}")
         return self.shift.tensor(x.device)
 
     def _back(self, y: Tensor) -> Tensor:

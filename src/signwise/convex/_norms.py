@@ -95,9 +95,7 @@ class GroupL2(SupportFunction):
         if self.block is not None:
             count(self.block, "block")
             if self.dims is not None:
-                raise ValueError(
-                    f"give dims or block, not both; got dims={self.dims!r}, block={self.block!r}"
-                )
+                raise ValueError(f"give dims or block, not both; got dims={self.dims!r}, block={self.block!r}")
         if self.dims is not None and not isinstance(self.dims, int):
             dims = tuple(self.dims)
             if not dims or not all(isinstance(dim, int) for dim in dims):

@@ -98,12 +98,8 @@ class Product(Convex):
             raise ValueError(f"dim={self.dim} does not fit {name} of shape {tuple(x.shape)}")
         length = x.shape[self.dim]
         if self.sizes is None and length % count:
-            raise ValueError(
-                f"{name} has length {length} along dim {self.dim}, not a multiple of {count}; give sizes"
-            )
+            raise ValueError(f"{name} has length {length} along dim {self.dim}, not a multiple of {count}; give sizes")
         sizes = [length // count] * count if self.sizes is None else list(self.sizes)
         if sum(sizes) != length:
-            raise ValueError(
-                f"{name} has length {length} along dim {self.dim}, but sizes add up to {sum(sizes)}"
-            )
+            raise ValueError(f"{name} has length {length} along dim {self.dim}, but sizes add up to {sum(sizes)}")
         return list(zip(self.functions, torch.split(x, sizes, self.dim), strict=True))
