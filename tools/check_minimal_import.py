@@ -56,10 +56,18 @@ def draw_figures() -> None:
     """The feature behind the extra `report`."""
     from signwise.forecast import _plots
 
-    _plots.import_extra("matplotlib", "report", "to draw the report's figures")
+    # The extra is asked for before the result is looked at.
+    _plots.figures(None)
 
 
-FEATURES: dict[str, Callable[[], None]] = {"arrow": read_parquet, "report": draw_figures}
+def decode_video() -> None:
+    """The feature behind the extra `video`."""
+    from signwise.data._matrices import read_video
+
+    read_video(Path("film.mp4"))
+
+
+FEATURES: dict[str, Callable[[], None]] = {"arrow": read_parquet, "report": draw_figures, "video": decode_video}
 
 
 def check_extras() -> None:
