@@ -8,6 +8,7 @@ from ._fit import ForecastConfig as ForecastConfig
 from ._fit import fit as fit
 from ._model import Forecaster as Forecaster
 from ._model import ForecastModel as ForecastModel
+from ._plots import figures as figures
 from ._predict import Predictions as Predictions
 from ._predict import predict as predict
 from ._report import Alarms as Alarms
@@ -39,6 +40,7 @@ __all__ = [
     "SplitSummary",
     "alarms",
     "demo",
+    "figures",
     "fit",
     "predict",
     "read_events",

@@ -105,7 +105,7 @@ def _curves(figure: Any, result: Forecast) -> None:
             report = result.reports[name].test
             false_alarm, found, _ = roc_curve(negative, suspicion)
             left.plot(false_alarm, found, color=_COLORS[name], label=f"{LABELS[name]} ({report.auc:.3f})")
-            precision, recall, _ = precision_recall_curve(negative, suspicion)
+            precision, recall, _ = precision_recall_curve(negative, suspicion, drop_intermediate=True)
             right.step(
                 recall, precision, where="post", color=_COLORS[name], label=f"{LABELS[name]} ({report.ap_negative:.3f})"
             )
