@@ -57,7 +57,9 @@ def run(path: Path, claim: dict, *, update: bool) -> int:
         within = abs(value - figure["expected"]) <= figure["tolerance"]
         missed += not within
         verdict = "ok" if within else "MISS"
-        print(f"  {figure['name']:<{width}}{figure['expected']:>9g} ± {figure['tolerance']:<7g}{value:>9.4f}  {verdict}")
+        print(
+            f"  {figure['name']:<{width}}{figure['expected']:>9g} ± {figure['tolerance']:<7g}{value:>9.4f}  {verdict}"
+        )
         block = re.escape(f'pointer = "{figure["pointer"]}"')
         text = re.sub(rf"({block}\n(?:.*\n)*?ours = ).*", rf"\g<1>{round(value, 4)}", text, count=1)
     if update:

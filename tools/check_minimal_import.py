@@ -3,7 +3,6 @@
 Every module imports, every optional feature fails with the error that names its extra, and `import signwise` is quick
 and leaves torch alone.
 """
-# ruff: noqa: T201
 
 import importlib
 import importlib.util

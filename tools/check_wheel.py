@@ -3,7 +3,6 @@
 The wheel is installed into a clean environment without any compiler on the PATH, and the tests run against it from a
 directory where the sources cannot be imported.
 """
-# ruff: noqa: T201
 
 import os
 import shutil

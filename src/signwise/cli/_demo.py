@@ -27,6 +27,4 @@ def demo(
         typer.echo(f"The real data set cannot be had here, so this is a planted stream.\n  ({result.planted})\n")
     typer.echo(summary(result.forecast, out))
     if result.oracle_auc is not None:
-        typer.echo(
-            f"An oracle that knows the planted secrets would reach AUC {result.oracle_auc:.3f} on the same part."
-        )
+        typer.echo(f"An oracle that knows the planted secrets reaches AUC {result.oracle_auc:.3f} on the same part.")

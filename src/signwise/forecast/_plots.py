@@ -104,10 +104,14 @@ def _curves(figure: Any, result: Forecast) -> None:
             suspicion = -scores[result.split.test]
             report = result.reports[name].test
             false_alarm, found, _ = roc_curve(negative, suspicion)
-            left.plot(false_alarm, found, color=_COLORS[name], label=f"{LABELS[name]} ({report.auc:.3f})")
-            precision, recall, _ = precision_recall_curve(negative, suspicion, drop_intermediate=True)
-            right.step(
-                recall, precision, where="post", color=_COLORS[name], label=f"{LABELS[name]} ({report.ap_negative:.3f})"
+            left.plot(*_thin(false_alarm, found), color=_COLORS[name], label=f"{LABELS[name]} ({report.auc:.3f})")
+            precision, recall, _ = precision_recall_curve(negative, suspicion)
+            # The last point is a convention (nothing found at precision 1); the curve starts level instead.
+            recall, precision = np.append(recall[:-1], 0.0)[::-1], np.append(precision[:-1], precision[-2])[::-1]
+            right.plot(
+                *_thin(recall, precision),
+                color=_COLORS[name],
+                label=f"{LABELS[name]} ({report.ap_negative:.3f})",
             )
         left.legend(loc="lower right", title="AUC", fontsize=8)
         right.legend(loc="lower left", title="average precision", fontsize=8)
@@ -116,6 +120,16 @@ def _curves(figure: Any, result: Forecast) -> None:
         title="Precision of the flags", xlabel="share of negatives found", ylabel="share of flags that are negative"
     )
     right.set_ylim(0, 1.02)
+
+
+def _thin(x: Any, y: Any, step: float = 0.004) -> tuple[Any, Any]:
+    """The points of a curve at least ``step`` apart in one coordinate, and its ends: finer detail is not visible."""
+    kept = [0]
+    for i in range(1, len(x) - 1):
+        if abs(x[i] - x[kept[-1]]) >= step or abs(y[i] - y[kept[-1]]) >= step:
+            kept.append(i)
+    kept.append(len(x) - 1)
+    return x[kept], y[kept]
 
 
 def _trust(figure: Any, result: Forecast) -> None:
