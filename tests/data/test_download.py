@@ -130,7 +130,7 @@ def test_offline_says_where_to_get_it_and_where_to_put_it(tmp_path):
 def test_a_silent_server_is_given_up(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a"
-        with pytest.raises(DataError, match="timed out|timeout"):
+        with pytest.raises(DataError, match="timed out"):
             download(url, tmp_path / "a", timeout_s=0.05)
 
 

@@ -90,7 +90,7 @@ def _size(size: int | None) -> str:
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A table on a terminal; elsewhere lines with columns that a script can split at tabs."""
-    if not sys.stdout.isatty():
+    if not _on_terminal():
         for row in rows:
             typer.echo("\t".join(row))
         return
@@ -104,3 +104,7 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     Console().print(table)
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()

@@ -31,8 +31,8 @@ RECIPES: dict[str, Recipe] = {
     "bias": Recipe(positive_share=0.8, bias=2.0),
     "quality": Recipe(positive_share=0.8, quality=2.0),
     "status": Recipe(positive_share=0.6, status=2.0),
-    "factions": Recipe(positive_share=0.5, twins=True),
-    "camps": Recipe(positive_share=0.5, flips=0.5, twins=True),
+    "factions": Recipe(positive_share=0.5, activity=0.3, twins=True),
+    "camps": Recipe(positive_share=0.5, flips=0.5, activity=0.3, twins=True),
     "marketplace": Recipe(
         positive_share=0.9,
         bias=0.8,

@@ -57,11 +57,12 @@ def load_escalator(info: DatasetInfo, paths: tuple[Path, ...], verify: bool) -> 
 
 def load_highway(info: DatasetInfo, paths: tuple[Path, ...], verify: bool) -> VideoFrames:
     """The highway video as grey frames."""
-    try:
-        with np.load(paths[0], allow_pickle=False) as archive:
-            frames = archive["frames"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{paths[0]}: not an archive with an array 'frames': {error}") from error
+    with opened(paths[0]) as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                frames = archive["frames"]
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{paths[0]}: not an archive with an array 'frames': {error}") from error
     return _video(info, paths, verify, frames)
 
 

@@ -83,19 +83,21 @@ def simulate_signed_events(
     ``factions``
         :math:`s_e = f_u f_v \eta_e`, with :math:`\eta_e = -1` with probability .1: friends of friends are friends
         and enemies of enemies too. Whether the two ends share a faction is drawn independently of who they are,
-        so that no count or rate of the rater or of the ratee tells anything: its AUC is .5 by construction.
+        so that no count or rate of the rater or of the ratee tells anything: its AUC is .5, as long as few of the
+        possible pairs are used up (pairs do not repeat, so the busiest nodes run out of partners of one kind).
     ``camps``
         the same, but in half of the pairs of twins (two nodes of equal activity in opposite factions) both change
         faction once, at a share of the events drawn from U(.2, .8): old friendships then mislead.
 
     Gaps between events are log-normal (:math:`\sigma` = 1.5 in the logarithm), which makes bursts; all times are
-    distinct unless ``tie_seconds`` cuts them. Outside ``marketplace`` every weight is 1 and every node is there
-    from the start.
+    distinct unless ``tie_seconds`` cuts them. Raters and ratees are chosen by an activity that is log-normal with
+    :math:`\sigma` = 1.2 in ``marketplace``, .3 in ``factions`` and ``camps``, else .7. Outside ``marketplace`` every
+    weight is 1 and every node is there from the start.
 
     Args:
         n_events: number of events, at most a quarter of the ``n_nodes * (n_nodes - 1)`` possible pairs.
         n_nodes: number of nodes, at least 4; even for ``factions`` and ``camps``; at most ``n_events`` for
-            ``marketplace``, where every node takes part.
+            ``marketplace``, where each newcomer has an event of its own.
         scenario: one of the above.
         positive_share: mean probability of a positive sign, in (0, 1), and in [.1, .9] for ``factions`` and
             ``camps``. By default .9 in ``marketplace``, .8 for ``bias`` and ``quality``, .6 for ``status``, else .5.
@@ -110,7 +112,7 @@ def simulate_signed_events(
         >>> from signwise.data import simulate_signed_events
         >>> planted = simulate_signed_events(2000, 200, scenario="factions", seed=1)
         >>> planted.stream
-        EventStream(2,000 events, 200 nodes, 49.1 % positive, 2020-01-01T00:18:27Z .. 2024-12-30T00:00:00Z)
+        EventStream(2,000 events, 200 nodes, 50.4 % positive, 2020-01-01T13:06:19Z .. 2024-12-30T00:00:00Z)
         >>> bool(planted.oracle_auc > 0.85)
         True
     """
@@ -170,7 +172,9 @@ def _checked(n_events: int, n_nodes: int, scenario: str, tie_seconds: float, spa
     if recipe.twins and n_nodes % 2:
         raise ValueError(f"n_nodes is {n_nodes}; {scenario} needs an even number, as its nodes come in twins")
     if recipe.market and n_nodes > n_events:
-        raise ValueError(f"n_nodes={n_nodes} is above n_events={n_events}, and in {scenario} every node takes part")
+        raise ValueError(
+            f"n_nodes={n_nodes} is above n_events={n_events}; in {scenario} each newcomer needs an event of its own"
+        )
     if n_events > n_nodes * (n_nodes - 1) // 4:
         raise ValueError(
             f"n_events={n_events} is above a quarter of the {n_nodes * (n_nodes - 1)} pairs of {n_nodes} nodes; "
