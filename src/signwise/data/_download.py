@@ -23,7 +23,9 @@ _ATTEMPTS = 4
 _BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError)
 
 
-def download(url: str, target: Path, *, checksum: str | None = None, timeout_s: float = 10.0) -> Path:
+def download(
+    url: str, target: Path, *, checksum: str | None = None, timeout_s: float = 10.0, progress: bool | None = None
+) -> Path:
     """Fetch ``url`` to ``target``, continuing an earlier attempt.
 
     The bytes go to ``target`` + ``.part``; beside it ``.part.json`` keeps the address, the length and the
@@ -36,6 +38,7 @@ def download(url: str, target: Path, *, checksum: str | None = None, timeout_s: 
         target: where the file shall be; its folder is made.
         checksum: ``"sha256:..."``, ``"sha1:..."`` or ``"md5:..."``, or None.
         timeout_s: seconds to wait for the connection, and for each block after that.
+        progress: as ``enabled`` of :class:`signwise.progress.Progress`.
 
     Raises:
         DataError: the address cannot be reached, or what it sent is not the expected file.
@@ -45,7 +48,7 @@ def download(url: str, target: Path, *, checksum: str | None = None, timeout_s: 
     with _locked(part, url) as file:
         for attempt in range(_ATTEMPTS):
             try:
-                _transfer(url, file, _state_path(part), timeout_s, target.name)
+                _transfer(url, file, part, timeout_s, progress)
                 break
             except urllib.error.HTTPError as error:
                 error.close()
@@ -64,8 +67,9 @@ def download(url: str, target: Path, *, checksum: str | None = None, timeout_s: 
     return target
 
 
-def _transfer(url: str, file: BinaryIO, state_path: Path, timeout_s: float, label: str) -> None:
+def _transfer(url: str, file: BinaryIO, part: Path, timeout_s: float, progress: bool | None) -> None:
     """Append what is missing; returns when the length is right, raises when the connection breaks."""
+    state_path = _state_path(part)
     state = _read_state(state_path)
     have = _size(file)
     headers = {"User-Agent": f"signwise/{__version__}", "Accept-Encoding": "identity"}
@@ -88,7 +92,8 @@ def _transfer(url: str, file: BinaryIO, state_path: Path, timeout_s: float, labe
             state_path.write_text(json.dumps({"url": url, "validator": validator, "length": length}))
         file.seek(have)
         file.truncate()
-        with Progress(f"{label} (MB)", total=None if length is None else length / 1e6) as bar:
+        total = None if length is None else length / 1e6
+        with Progress(f"{part.stem} (MB)", total=total, enabled=progress) as bar:
             bar.advance(have / 1e6)
             while block := response.read(_BLOCK):
                 file.write(block)

@@ -13,7 +13,7 @@ from ._download import download
 from ._registry import DatasetInfo, FileInfo, describe
 
 
-def fetch(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
+def fetch(name: str, root: str | os.PathLike[str] | None = None, *, progress: bool | None = None) -> tuple[Path, ...]:
     """The files of a data set, downloaded where they are not there yet.
 
     They are looked for in ``root``, then in the directory in ``SIGNWISE_DATA``, then in the user cache
@@ -23,6 +23,7 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, 
     Args:
         name: one of :func:`names`.
         root: a data directory; or the file itself, for a set of one file.
+        progress: show the progress of a download or not; None as for :class:`signwise.progress.Progress`.
 
     Returns:
         Paths, in the order of ``describe(name).files``.
@@ -32,7 +33,7 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, 
         DataError: the files are not there and cannot be downloaded; the message says where to get them and where
             to put them.
     """
-    return locate(describe(name), root, download_missing=True)
+    return locate(describe(name), root, progress=progress)
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, ...] | None:
@@ -57,7 +58,11 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, .
 
 
 def locate(
-    info: DatasetInfo, root: str | os.PathLike[str] | None, *, download_missing: bool = True
+    info: DatasetInfo,
+    root: str | os.PathLike[str] | None,
+    *,
+    download_missing: bool = True,
+    progress: bool | None = None,
 ) -> tuple[Path, ...]:
     """The files of ``info``, as :func:`fetch` finds them; without a download where ``download_missing`` is False."""
     found = find(info.name, root)
@@ -71,7 +76,7 @@ def locate(
     missing = [file for file in info.files if _existing(home, file) is None]
     if download_missing and info.downloadable:
         try:
-            _download_all(missing, home)
+            _download_all(missing, home, progress)
         except (DataError, OSError) as error:
             raise DataError(f"{info.name} is not in {_list(places)}, and {error}") from error
         return locate(info, home, download_missing=False)
@@ -96,13 +101,13 @@ def _existing(place: Path, file: FileInfo) -> Path | None:
     return None
 
 
-def _download_all(missing: list[FileInfo], home: Path) -> None:
+def _download_all(missing: list[FileInfo], home: Path, progress: bool | None) -> None:
     for file in missing:
         if file.member is None and file.url is not None:
-            download(file.url, home / file.path, checksum=file.checksum)
+            download(file.url, home / file.path, checksum=file.checksum, progress=progress)
     archives = {file.url: file.checksum for file in missing if file.member is not None and file.url is not None}
     for url, checksum in archives.items():
-        archive = download(url, home / PurePosixPath(url).name, checksum=checksum)
+        archive = download(url, home / PurePosixPath(url).name, checksum=checksum, progress=progress)
         _unpack(archive, [file for file in missing if file.url == url], home)
         archive.unlink()
 

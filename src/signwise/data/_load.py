@@ -53,6 +53,7 @@ def load(
     *,
     download: bool = True,
     verify: bool = True,
+    progress: bool | None = None,
 ) -> LoadedStream: ...
 @overload
 def load(
@@ -61,6 +62,7 @@ def load(
     *,
     download: bool = True,
     verify: bool = True,
+    progress: bool | None = None,
     with_text: Literal[False] = False,
 ) -> LoadedStream: ...
 @overload
@@ -70,25 +72,48 @@ def load(
     *,
     download: bool = True,
     verify: bool = True,
+    progress: bool | None = None,
     with_text: Literal[True],
 ) -> WikiRfa: ...
 @overload
 def load(
-    name: Literal["wiki-rfa-static"], root: Root = None, *, download: bool = True, verify: bool = True
+    name: Literal["wiki-rfa-static"],
+    root: Root = None,
+    *,
+    download: bool = True,
+    verify: bool = True,
+    progress: bool | None = None,
 ) -> SignedGraph: ...
 @overload
 def load(
-    name: Literal["fashion-mnist", "cifar-10"], root: Root = None, *, download: bool = True, verify: bool = True
+    name: Literal["fashion-mnist", "cifar-10"],
+    root: Root = None,
+    *,
+    download: bool = True,
+    verify: bool = True,
+    progress: bool | None = None,
 ) -> LabelledImages: ...
 @overload
 def load(
-    name: Literal["tiny-shakespeare"], root: Root = None, *, download: bool = True, verify: bool = True
+    name: Literal["tiny-shakespeare"],
+    root: Root = None,
+    *,
+    download: bool = True,
+    verify: bool = True,
+    progress: bool | None = None,
 ) -> TextCorpus: ...
 @overload
-def load(name: Literal["a9a"], root: Root = None, *, download: bool = True, verify: bool = True) -> TabularData: ...
+def load(
+    name: Literal["a9a"], root: Root = None, *, download: bool = True, verify: bool = True, progress: bool | None = None
+) -> TabularData: ...
 @overload
 def load(
-    name: Literal["escalator", "highway"], root: Root = None, *, download: bool = True, verify: bool = True
+    name: Literal["escalator", "highway"],
+    root: Root = None,
+    *,
+    download: bool = True,
+    verify: bool = True,
+    progress: bool | None = None,
 ) -> VideoFrames: ...
 @overload
 def load(
@@ -97,10 +122,18 @@ def load(
     *,
     download: bool = True,
     verify: bool = True,
+    progress: bool | None = None,
     colour: bool = False,
 ) -> VideoFrames: ...
 @overload
-def load(name: Literal["yale-b"], root: Root = None, *, download: bool = True, verify: bool = True) -> FaceImages: ...
+def load(
+    name: Literal["yale-b"],
+    root: Root = None,
+    *,
+    download: bool = True,
+    verify: bool = True,
+    progress: bool | None = None,
+) -> FaceImages: ...
 @overload
 def load(
     name: Literal[
@@ -117,6 +150,7 @@ def load(
     *,
     download: bool = True,
     verify: bool = True,
+    progress: bool | None = None,
 ) -> JsonCorpus: ...
 @overload
 def load(
@@ -125,6 +159,7 @@ def load(
     *,
     download: bool = True,
     verify: bool = True,
+    progress: bool | None = None,
     with_text: bool = False,
     colour: bool = False,
 ) -> Record: ...
@@ -134,6 +169,7 @@ def load(
     *,
     download: bool = True,
     verify: bool = True,
+    progress: bool | None = None,
     with_text: bool = False,
     colour: bool = False,
 ) -> Record:
@@ -147,6 +183,7 @@ def load(
         root: a data directory, or the file itself for a set of one file.
         download: whether to ask the publisher for files that are not there.
         verify: whether to compare content with the known checksums and counts.
+        progress: show the progress of a download or not; None as for :class:`signwise.progress.Progress`.
         with_text: for ``wiki-rfa`` only: return :class:`WikiRfa`, which has the comments too.
         colour: for ``highway-video`` only: frames in colour.
 
@@ -178,5 +215,5 @@ def load(
         loader = load_wiki_rfa_text
     elif colour:
         loader = partial(load_highway_video, colour=True)
-    record: Record = loader(info, locate(info, root, download_missing=download), verify)
+    record: Record = loader(info, locate(info, root, download_missing=download, progress=progress), verify)
     return record
