@@ -1,8 +1,9 @@
 """Rerun stored claims: ``python -m reproductions [NAME ...] [--update]``.
 
 A claim is a TOML file under ``reproductions/<method>/``: where the figure comes from, the command that computes it,
-what is expected and within what tolerance, what we measured, and on what. A figure that we miss says so under ``miss``. The command runs in a temporary folder; its
-result is a JSON file, out of which each figure is read by a JSON pointer. ``--update`` writes what was measured into
+what is expected and within what tolerance, what we measured, and on what. A figure that we miss says so under
+``miss``. The command runs in a temporary folder; its result is a JSON file, out of which each figure is read by a JSON
+pointer. ``--update`` writes what was measured into
 the file. The exit code is 1 if a figure is outside its tolerance.
 """
 

@@ -102,7 +102,7 @@ def forecast(
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     progress = False if quiet else None
     if dataset is not None:
-        stream = data.load(dataset)
+        stream = data.load(dataset, progress=progress)
         if not isinstance(stream, EventStream):
             raise DataError(f"{dataset} is not a stream of signed events")
         result = fit(stream, out=out, config=settings, name=dataset, progress=progress)

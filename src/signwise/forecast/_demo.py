@@ -54,7 +54,7 @@ def demo(
     """
     config = ForecastConfig(seed=seed)
     try:
-        stream = data.load(DEMO_DATASET, root=root, download=fetch)
+        stream = data.load(DEMO_DATASET, root=root, download=fetch, progress=progress)
     except DataError as error:
         planted = data.simulate_signed_events(30_000, 5_000, scenario="marketplace", seed=seed)
         forecast = fit(planted.stream, out=out, config=config, progress=progress, name="planted marketplace")
