@@ -212,10 +212,6 @@ class Sum(Convex):
         """∂K₁(z) + ∂K₂(z)."""
         return self.first.subgradient(z) + self.second.subgradient(z)
 
-    def distance(self, y: Tensor) -> Tensor:
-        """Not available."""
-        raise self._unavailable("distance")
-
     def _unavailable(self, what: str, instead: str = "") -> NotAvailableError:
         return super()._unavailable(
             what,

@@ -114,7 +114,11 @@ class Convex:
     def distance(self, y: Tensor) -> Tensor:
         """The Euclidean distance from `y` to C, a 0-dimensional float64 tensor."""
         wide = widen(y, "y")
-        return norm(wide - self.project(wide))
+        try:
+            nearest = self.project(wide)
+        except NotAvailableError as error:
+            raise self._unavailable("distance") from error
+        return norm(wide - nearest)
 
     def gauge(self, y: Tensor) -> Tensor:
         """inf{t > 0 : y ∈ tC} for a C that holds 0: at most 1 on C and only there; 0-dimensional float64."""

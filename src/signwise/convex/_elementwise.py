@@ -116,6 +116,7 @@ class DeadZone(UnitBox):
     def __post_init__(self) -> None:
         if self.eps != 0:
             number(self.eps, "eps", 0)
+        self._declare(homogeneous=self.eps == 0)
 
     def subgradient(self, z: Tensor) -> Tensor:
         """sign(z) where |z| > ε, else 0."""
