@@ -443,6 +443,15 @@ def test_dtype_and_shape_are_kept_and_arguments_left_alone(row, dtype):
     check_tensors(row, dtype, "cpu")
 
 
+@rows
+def test_no_call_looks_at_values_on_the_host(row):
+    """Meta tensors hold no values, so a branch on one, which would stall a GPU, is an error."""
+    for shape in row.shapes if not isinstance(row.K, Polytope) else ():
+        x = torch.empty(shape, device="meta")
+        for name in ("value", "subgradient", *row.has):
+            assert getattr(row.K, name)(x).device == x.device
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_cuda_keeps_the_device_and_agrees_with_the_cpu():

@@ -36,9 +36,9 @@ class Convex:
 
     Results of ``subgradient``, ``conjugate_subgradient`` and ``project`` have the shape, dtype and
     device of the argument. ``value``, ``conjugate``, ``distance`` and ``gauge`` are reduced in float64
-    and returned as 0-dimensional float64 tensors on that device, so that no call waits for a GPU.
-    Half-precision arguments are computed in float32 or wider and rounded once. No method changes its
-    argument or returns a view of it.
+    and returned as 0-dimensional float64 tensors on that device, so that no call waits for a GPU
+    (singular value decompositions apart). Half-precision arguments are computed in float32 or wider
+    and rounded once. No method changes its argument or returns a view of it.
 
     With a NaN coordinate ``value`` is NaN. ``subgradient`` is NaN there if K is smooth, a point of C
     there if it is made of comparisons (``torch.sign(nan)`` is 0), and unspecified if K couples
