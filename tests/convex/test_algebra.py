@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signwise.convex import (
@@ -27,6 +27,7 @@ def tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-3, 1e3), st.lists(st.floats(-10, 10), min_size=1, max_size=5))
 def test_scaled(s, values):
     z = tensor(*values)

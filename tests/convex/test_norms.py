@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signwise.convex import L1, GroupL2, LInf, Lp, NotAvailableError, TopK
@@ -99,6 +99,7 @@ def top_k_by_sorting(z, k):
     return [float((z[i] > 0) - (z[i] < 0)) if i in chosen else 0.0 for i in range(len(z))]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=12), st.integers(1, 13))
 def test_top_k_takes_the_lowest_index_among_equals(z, k):
     x = torch.tensor(z, dtype=torch.float32)

@@ -49,6 +49,12 @@ def test_log_sum_exp_does_not_overflow():
     assert LogSumExp().conjugate(LogSumExp().subgradient(z)) < math.inf
 
 
+def test_many_entries_that_are_subnormal_in_half_precision_still_add_up_to_one():
+    z = 1e-3 * torch.randn(1_000_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        assert LogSumExp().conjugate(LogSumExp().subgradient(z.to(dtype))) < math.inf
+
+
 def test_lipschitz_constant_is_attained():
     h = 1e-5
     step = LogSumExp().subgradient(tensor(h, -h)) - LogSumExp().subgradient(tensor(0.0, 0.0))

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signwise.convex import LInf, TopK
+from signwise.convex import LInf, Max, TopK
 from signwise.convex._thresholds import onto_capped_l1, onto_simplex, water_level
 
 vectors = st.lists(st.floats(-20, 20).map(lambda x: round(x, 3)), min_size=1, max_size=12)
@@ -23,7 +23,7 @@ def bisection(a, total, cap, low, high):
     return (low + high) / 2
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(vectors, st.sampled_from([0.5, 1.0, 2.0, 3.0]), st.sampled_from([1.0, 2.5, math.inf]))
 def test_capped_l1(values, total, cap):
     a = np.abs(values)
@@ -33,7 +33,7 @@ def test_capped_l1(values, total, cap):
     np.testing.assert_allclose(onto_capped_l1(torch.from_numpy(a), total, cap), expected, rtol=0, atol=1e-12)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(vectors)
 def test_simplex(values):
     a = np.array(values)
@@ -56,11 +56,24 @@ def test_many_entries():
     assert onto_simplex(a).sum().item() == pytest.approx(1, rel=1e-12)
 
 
+@pytest.mark.parametrize("K", [LInf(), TopK(7), Max()], ids=repr)
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1e6])
+def test_projections_of_large_vectors_are_inside_to_the_last_place(K, scale):
+    generator = torch.Generator().manual_seed(1)
+    y = scale * torch.randn(1000, generator=generator, dtype=torch.float64)
+    assert K.conjugate(K.project(y)) == 0
+
+
 def test_known_projections():
     y = torch.tensor([3.0, -1.0, 0.5], dtype=torch.float64)
     assert LInf().project(y).tolist() == [1, 0, 0]
     assert TopK(2).project(y).tolist() == [1, -0.75, 0.25]
     assert TopK(3).project(y).tolist() == [1, -1, 0.5]
+
+
+def test_total_that_many_levels_give():
+    a = torch.tensor([7.0, 8.0, 8.0, 5.781], dtype=torch.float64)  # every θ in [5.781, 6]
+    assert onto_capped_l1(a, 3.0, 1.0).tolist() == pytest.approx([1, 1, 1, 0], abs=1e-14)
 
 
 def test_capped_set_of_everything_is_the_box():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ._base import Convex
-from ._tensors import check, widen
+from ._tensors import check, ulps, widen
 from ._thresholds import onto_simplex
 
 
@@ -35,6 +35,11 @@ class OnSimplex(Convex):
     def gauge(self, y: Tensor) -> Tensor:
         """Not available."""
         raise self._unavailable("gauge", "0 is not in the simplex; use distance")
+
+    def tolerance(self, y: Tensor) -> float:
+        """4 ulp, and per element half the smallest number of y's dtype: tiny entries round absolutely."""
+        limits = torch.finfo(check(y, "y").dtype)
+        return ulps(y) + y.numel() * limits.tiny * limits.eps / 2
 
     def _conjugate_terms(self, y: Tensor) -> Tensor:
         raise NotImplementedError
@@ -103,7 +108,9 @@ class LogSumExp(OnSimplex):
 
     def subgradient(self, z: Tensor) -> Tensor:
         """softmax(z)."""
-        return torch.softmax(self._vector(z).double(), 0).view(z.shape).to(z.dtype)
+        weights = torch.softmax(self._vector(z).double(), 0)
+        # softmax adds its terms one after the other, which for many of them leaves the simplex.
+        return (weights / weights.sum()).view(z.shape).to(z.dtype)
 
     def conjugate_subgradient(self, y: Tensor) -> Tensor:
         """ln y, −inf where y is 0."""

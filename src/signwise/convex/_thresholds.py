@@ -36,12 +36,13 @@ def water_level(a: Tensor, total: float, cap: float = math.inf) -> Tensor:
     breaks, order = torch.sort(breaks, descending=True)
     signs = signs[order]
     slopes = signs.cumsum(0)
-    offsets = (signs * breaks).cumsum(0)
-    heights = offsets - slopes * breaks  # the sum at θ = breaks[j]; rises with j
+    heights = (signs * breaks).cumsum(0) - slopes * breaks  # the sum at θ = breaks[j]; rises with j
     below = heights < total
     # The piece that crosses `total` starts at the last breakpoint whose height is still below it.
     start = (below.sum() - 1).clamp(min=0)
-    theta = (torch.take(offsets, start) - total) / torch.take(slopes, start).clamp(min=1)
+    # A flat piece, slope 0, has the height `total` up to rounding, and any θ of it will do.
+    missing = total - torch.take(heights, start)
+    theta = torch.take(breaks, start) - missing / torch.take(slopes, start).clamp(min=1)
     # Cumulative sums lose digits when the entries are large; two Newton steps win them back.
     for _ in range(2):
         terms = (a - theta).clamp(0, cap)
@@ -57,9 +58,13 @@ def onto_capped_l1(a: Tensor, total: float, cap: float = math.inf) -> Tensor:
     capped = a.clamp(max=cap)
     if total >= a.numel() * cap:
         return capped
-    return torch.where(capped.sum() <= total, capped, (a - water_level(a, total, cap)).clamp(0, cap))
+    cut = (a - water_level(a, total, cap)).clamp(0, cap)
+    # a − θ has the rounding errors of a, which may be much larger than the total.
+    cut = cut * (total / cut.sum()).clamp(max=1)
+    return torch.where(capped.sum() <= total, capped, cut)
 
 
 def onto_simplex(a: Tensor) -> Tensor:
     """Project `a`, float64, shape ``(n,)``, n ≥ 1, onto {x : x ≥ 0, Σx = 1}."""
-    return (a - water_level(a, 1.0)).clamp(min=0)
+    cut = (a - water_level(a, 1.0)).clamp(min=0)
+    return cut / cut.sum()
