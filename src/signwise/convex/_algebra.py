@@ -153,7 +153,7 @@ class Shifted(Convex):
         raise self._unavailable("gauge", "its set need not hold 0; use distance")
 
     def tolerance(self, y: Tensor) -> float:
-        """K's own times max(1, |a|): y was rounded relative to its size, not to that of y − a."""
+        """K's own times ``max(1, |a|)``: y was rounded relative to its size, not to that of y − a."""
         largest = abs(self.shift) if isinstance(self.shift, float) else abs(self.shift.array()).max(initial=0)
         return self.function.tolerance(y) * max(1.0, float(largest))
 

@@ -13,7 +13,7 @@ from ._tensors import check, max_abs, number, widen
 
 
 class UnitBox(Convex):
-    """An even sum over coordinates with C = {y : |y_i| ≤ 1}.
+    """An even sum over coordinates with C the box ``|y_i| ≤ 1``.
 
     Subclasses give K's terms, and K*'s terms and slopes on [-1, 1], all in float64.
     """
@@ -42,7 +42,7 @@ class UnitBox(Convex):
         return check(y, "y").clamp(-1, 1)
 
     def gauge(self, y: Tensor) -> Tensor:
-        """max |y_i|."""
+        """``max|y_i|``."""
         return max_abs(check(y, "y")).double()
 
     def _clip(self, y: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class UnitBox(Convex):
 
 @dataclass(frozen=True)
 class L1(UnitBox):
-    r"""K(z) = Σ|z_i|, the sum whose subgradient is the sign.
+    r"""``K(z) = Σ|z_i|``, the sum whose subgradient is the sign.
 
     .. math:: \partial K(z) = \operatorname{sign} z,\ \operatorname{sign} 0 = 0; \qquad
               K^*(y) = 0 \text{ on } |y_i| \le 1
@@ -94,7 +94,7 @@ class L1(UnitBox):
 
 @dataclass(frozen=True)
 class DeadZone(UnitBox):
-    r"""K(z) = Σ max(|z_i| − ε, 0): L1 that ignores entries up to ε.
+    r"""``K(z) = Σ max(|z_i| − ε, 0)``: L1 that ignores entries up to ε.
 
     .. math:: \partial K(z) = \operatorname{sign}(z)\,1(|z| > \varepsilon); \qquad
               K^*(y) = \varepsilon\|y\|_1 \text{ on } |y_i| \le 1
@@ -119,7 +119,7 @@ class DeadZone(UnitBox):
         self._declare(homogeneous=self.eps == 0)
 
     def subgradient(self, z: Tensor) -> Tensor:
-        """sign(z) where |z| > ε, else 0."""
+        """sign(z) where ``|z| > ε``, else 0."""
         return torch.sign(check(z)) * (z.abs() > self.eps)
 
     def _terms(self, z: Tensor) -> Tensor:
@@ -173,7 +173,7 @@ class AsymmetricBox(SupportFunction):
         return torch.where(z > 0, self.high, torch.where(z < 0, self.low, middle))
 
     def conjugate(self, y: Tensor, *, tolerance: float | None = None) -> Tensor:
-        """0 on the box, inf outside; the tolerance is relative to max(|l|, |u|)."""
+        """0 on the box, inf outside; the tolerance is relative to ``max(|l|, |u|)``."""
         slack = (self.tolerance(y) if tolerance is None else tolerance) * max(abs(self.low), abs(self.high))
         excess = max_abs(self._excess(widen(y, "y")))
         return torch.where(excess > slack, math.inf, 0 * excess)

@@ -46,7 +46,7 @@ class Lp(SupportFunction):
         return norm(widen(z), self.p)
 
     def subgradient(self, z: Tensor) -> Tensor:
-        """sign(z)(|z|/‖z‖_p)^(p−1), 0 at 0."""
+        """``sign(z)(|z|/‖z‖_p)^(p−1)``, 0 at 0."""
         wide = widen(z)
         size = norm(wide, self.p)
         ratio = wide.abs() / torch.where(size > 0, size, 1.0)
@@ -142,7 +142,7 @@ class GroupL2(SupportFunction):
 
 @dataclass(frozen=True)
 class TopK(SupportFunction):
-    r"""K(z) = the sum of the k largest |z_i|.
+    r"""K(z) = the sum of the k largest ``|z_i|``.
 
     .. math:: \partial K(z) = \operatorname{sign} z \text{ on those } k,\ 0 \text{ elsewhere}; \qquad
               K^*(y) = 0 \text{ on } \|y\|_\infty \le 1,\ \|y\|_1 \le k
@@ -169,12 +169,12 @@ class TopK(SupportFunction):
         count(self.k, "k")
 
     def value(self, z: Tensor) -> Tensor:
-        """The sum of the k largest |z_i|."""
+        """The sum of the k largest ``|z_i|``."""
         a = check(z).abs().flatten()
         return torch.topk(a, min(self.k, a.numel())).values.double().sum()
 
     def subgradient(self, z: Tensor) -> Tensor:
-        """sign(z) on the k largest |z_i|, lowest index first among equals."""
+        """sign(z) on the k largest ``|z_i|``, lowest index first among equals."""
         a = check(z).abs().flatten()
         if self.k >= a.numel():
             return torch.sign(z)
@@ -190,7 +190,7 @@ class TopK(SupportFunction):
         return torch.maximum(max_abs(a), a.sum() / self.k)
 
     def project(self, y: Tensor) -> Tensor:
-        """sign(y)·clip(|y| − θ, 0, 1) with the least θ ≥ 0 for which the sum is at most k."""
+        """``sign(y)·clip(|y| − θ, 0, 1)`` with the least θ ≥ 0 for which the sum is at most k."""
         wide = widen(y, "y").flatten()
         sizes = onto_capped_l1(wide.abs(), float(self.k), 1.0)
         return (torch.sign(wide) * sizes).view(y.shape).to(y.dtype)
@@ -198,7 +198,7 @@ class TopK(SupportFunction):
 
 @dataclass(frozen=True)
 class LInf(SupportFunction):
-    r"""K(z) = max|z_i|.
+    r"""``K(z) = max|z_i|``.
 
     .. math:: \partial K(z) = \operatorname{sign} z \text{ at the first largest } |z_i|,\ 0 \text{ elsewhere};
               \qquad K^*(y) = 0 \text{ on } \|y\|_1 \le 1
@@ -218,11 +218,11 @@ class LInf(SupportFunction):
     solid = True
 
     def value(self, z: Tensor) -> Tensor:
-        """max|z_i|, 0 for an empty tensor."""
+        """``max|z_i|``, 0 for an empty tensor."""
         return max_abs(check(z)).double()
 
     def subgradient(self, z: Tensor) -> Tensor:
-        """sign(z) at the first largest |z_i|, 0 elsewhere."""
+        """sign(z) at the first largest ``|z_i|``, 0 elsewhere."""
         flat = check(z).flatten()
         if not flat.numel():
             return torch.zeros_like(z)
@@ -234,6 +234,6 @@ class LInf(SupportFunction):
         return widen(y, "y").abs().sum()
 
     def project(self, y: Tensor) -> Tensor:
-        """sign(y)·max(|y| − θ, 0) with the least θ ≥ 0 for which the sum is at most 1."""
+        """``sign(y)·max(|y| − θ, 0)`` with the least θ ≥ 0 for which the sum is at most 1."""
         wide = widen(y, "y").flatten()
         return (torch.sign(wide) * onto_capped_l1(wide.abs(), 1.0, math.inf)).view(y.shape).to(y.dtype)

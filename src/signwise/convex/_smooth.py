@@ -14,7 +14,7 @@ from ._tensors import number, working
 
 @dataclass(frozen=True)
 class Huber(UnitBox):
-    r"""K(z) = Σ z²/2ε if |z| ≤ ε, else |z| − ε/2: quadratic near 0, linear beyond.
+    r"""``K(z) = Σ z²/2ε if |z| ≤ ε, else |z| − ε/2``: quadratic near 0, linear beyond.
 
     .. math:: \partial K(z) = \operatorname{clip}(z/\varepsilon, \pm 1); \qquad
               K^*(y) = \tfrac{\varepsilon}{2}\|y\|^2 \text{ on } |y_i| \le 1
@@ -124,7 +124,7 @@ class PseudoHuber(UnitBox):
 
 @dataclass(frozen=True)
 class SmoothedL1(UnitBox):
-    r"""K(z) = Σ E|z_i + s·n|, n standard normal: L1 as seen through Gaussian gradient noise.
+    r"""``K(z) = Σ E|z_i + s·n|``, n standard normal: L1 as seen through Gaussian gradient noise.
 
     .. math:: K(z) = \sum_i z_i \operatorname{erf}\frac{z_i}{\sqrt2 s} + s\sqrt{\tfrac2\pi}\,e^{-z_i^2/2s^2};
               \qquad \partial K(z) = \operatorname{erf}\frac{z}{\sqrt2 s}
