@@ -2,5 +2,6 @@
 
 NB_MODULE(_core, m) {
   m.doc() = "Kernels of signwise; called by signwise._native only.";
+  bind_bits(m);
   bind_runtime(m);
 }

@@ -4,6 +4,7 @@ A module here owns one topic: it checks what comes, calls the kernel, and falls 
 results where the extension was not built.
 """
 
+from . import _bits as _bits
 from ._runtime import ISA_NAMES as ISA_NAMES
 from ._runtime import active_isa as active_isa
 from ._runtime import available as available
