@@ -117,7 +117,8 @@ def _sums(planes: Words) -> npt.NDArray[np.int64]:
 
 def majority(votes: Words, least: int) -> Words:
     """Bit 1 where at least ``least`` of the (n, words) votes have it."""
-    return words_from_bits((_sums(votes) >= least)[None])[0]
+    words: Words = words_from_bits((_sums(votes) >= least)[None])[0]
+    return words
 
 
 def mix(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
@@ -130,9 +131,7 @@ def mix(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return mixed
 
 
-def majority_ternary(
-    nonzero: Words, positive: Words, k: int, coin: bool, key: int, offset: int
-) -> tuple[Words, Words]:
+def majority_ternary(nonzero: Words, positive: Words, k: int, coin: bool, key: int, offset: int) -> tuple[Words, Words]:
     """Planes of the sign of the sum of (n, rows, words) ternary votes."""
     n, rows, words = nonzero.shape
     up = _sums(positive.reshape(n, -1)).reshape(rows, words * 64)[:, :k]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,7 @@ class TernaryBits:
 
     def unpack(self, dtype: Any = "float32") -> Any:
         """The values -1, 0 and 1 as an array or tensor of shape :attr:`shape`."""
-        if str(dtype).removeprefix("torch.") == "bool":
+        if dtype in (bool, np.bool_) or str(dtype).removeprefix("torch.") == "bool":
             raise TypeError("bool cannot hold -1, 0 and 1; unpack one plane, or give a signed dtype")
         signs, present = self.positive.unpack(dtype), self.nonzero.unpack("bool")
         if isinstance(signs, np.ndarray):
@@ -120,6 +121,9 @@ class TernaryBits:
 
     def __len__(self) -> int:
         return len(self.nonzero)
+
+    def __iter__(self) -> Iterator[TernaryBits]:
+        return (self[i] for i in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         """Whether shapes and values agree; arrays and tensors compare by their bits."""

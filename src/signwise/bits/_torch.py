@@ -21,7 +21,10 @@ from ._products import hamming_words, matmul_words
 _EXACT = 4096
 _CHUNK = 1 << 26  # elements of a temporary tensor
 
-_LIBRARY = torch.library.Library("signwise", "FRAGMENT")
+# Typed as Any because torch leaves these functions without annotations.
+_Library: Any = torch.library.Library
+_broadcast_shapes: Any = torch.broadcast_shapes
+_LIBRARY = _Library("signwise", "FRAGMENT")
 _PACKABLE = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 _PACKABLE |= {torch.int8, torch.int16, torch.int32, torch.int64}
 
@@ -44,7 +47,6 @@ def _define(schema: str, cpu: Any, elsewhere: Any, fake: Any) -> Any:
     _LIBRARY.impl(name, elsewhere, "CompositeExplicitAutograd")
     torch.library.register_fake(f"signwise::{name}", fake, lib=_LIBRARY)
     return getattr(torch.ops.signwise, name).default
-
 
 
 def _check_packable(x: Tensor, ternary: bool) -> None:
@@ -74,6 +76,8 @@ def _pack_cpu(x: Tensor) -> Tensor:
 def _words_of_bits(bits: Tensor) -> Tensor:
     k = bits.shape[-1]
     words = (k + 63) // 64
+    if k == 0:
+        return torch.zeros((*bits.shape[:-1], 0), dtype=torch.int64, device=bits.device)
     octets = torch.zeros((*bits.shape[:-1], words * 64), dtype=torch.uint8, device=bits.device)
     octets[..., :k] = bits
     shifts = torch.arange(8, dtype=torch.uint8, device=bits.device)
@@ -159,7 +163,6 @@ def unpack(words: Tensor, length: int, dtype: Any) -> Tensor:
     return bits.to(dtype) * 2 - 1
 
 
-
 def _no_autocast(t: Tensor) -> Any:
     device = t.device.type
     if torch.amp.is_autocast_available(device):
@@ -168,7 +171,7 @@ def _no_autocast(t: Tensor) -> Any:
 
 
 def _matmul_elsewhere(a: Tensor, b: Tensor, length: int) -> Tensor:
-    shape = (*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2])
+    shape = (*_broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2])
     out = torch.zeros(shape, dtype=torch.int32, device=a.device)
     step = _EXACT // 64
     with _no_autocast(a):
@@ -180,7 +183,7 @@ def _matmul_elsewhere(a: Tensor, b: Tensor, length: int) -> Tensor:
 
 
 def _matmul_fake(a: Tensor, b: Tensor, length: int) -> Tensor:
-    shape = (*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2])
+    shape = (*_broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2])
     return a.new_empty(shape, dtype=torch.int32)
 
 
@@ -208,7 +211,7 @@ def _popcount(words: Tensor) -> Tensor:
 
 
 def _hamming_fake(a: Tensor, b: Tensor) -> Tensor:
-    return a.new_empty(torch.broadcast_shapes(a.shape[:-1], b.shape[:-1]), dtype=torch.int32)
+    return a.new_empty(_broadcast_shapes(a.shape[:-1], b.shape[:-1]), dtype=torch.int32)
 
 
 _hamming_op = _define(
@@ -225,7 +228,6 @@ def hamming(a: Tensor, b: Tensor) -> Tensor:
     return out
 
 
-
 def _topk_cpu(query: Tensor, base: Tensor, length: int, k: int) -> tuple[Tensor, Tensor]:
     distances, indices = _native.hamming_topk(_words(query), _words(base), k)
     return torch.from_numpy(distances), torch.from_numpy(indices)
@@ -235,7 +237,7 @@ def _topk_elsewhere(query: Tensor, base: Tensor, length: int, k: int) -> tuple[T
     n = base.shape[0]
     order = torch.arange(n, device=base.device)
     keys = []
-    for rows in query.split(max(1, _CHUNK // max(1, n))):
+    for rows in torch.split(query, max(1, _CHUNK // max(1, n))):
         distances = (length - _matmul_elsewhere(rows, base, length)) // 2
         keys.append(torch.topk(distances.to(torch.int64) * n + order, k, largest=False, sorted=True).values)
     key = torch.cat(keys) if keys else torch.zeros((0, k), dtype=torch.int64, device=base.device)
@@ -285,9 +287,7 @@ def majority(votes: Tensor, length: int, least: int) -> Tensor:
 def _ternary_votes_cpu(
     nonzero: Tensor, positive: Tensor, length: int, coin: bool, key: int, offset: int
 ) -> tuple[Tensor, Tensor]:
-    planes = _native.majority_ternary(
-        _words(nonzero), _words(positive), length, coin=coin, key=key, offset=offset
-    )
+    planes = _native.majority_ternary(_words(nonzero), _words(positive), length, coin=coin, key=key, offset=offset)
     return torch.from_numpy(planes[0].view(np.int64)), torch.from_numpy(planes[1].view(np.int64))
 
 

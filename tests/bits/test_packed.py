@@ -1,0 +1,118 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from signwise.bits import PackedBits, TernaryBits, pack, pack_ternary
+from signwise.errors import ArtifactError
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).standard_normal((2, 3, 70))
+
+
+def test_bytes_are_as_documented():
+    packed = pack(np.array([1.0, -1, 1, 1, -1, -1, -1, -1, 1, -1]))
+    assert packed.words.view(np.uint8).tolist() == [0b1101, 1, 0, 0, 0, 0, 0, 0]
+    assert PackedBits.from_bytes(packed.tobytes(), (10,)) == packed
+
+
+@pytest.mark.parametrize("shape", [(0,), (5,), (64,), (3, 0), (0, 5), (2, 3, 129)])
+def test_round_trips_of_every_shape(shape, tmp_path):
+    x = np.random.default_rng(1).standard_normal(shape)
+    packed, ternary = pack(x), pack_ternary(x)
+    assert packed.shape == ternary.shape == shape
+    assert packed.ndim == ternary.ndim == len(shape)
+    assert PackedBits.from_bytes(packed.tobytes(), shape) == packed
+    packed.save(tmp_path / "p.safetensors")
+    assert PackedBits.load(tmp_path / "p.safetensors") == packed
+    ternary.save(tmp_path / "t.safetensors")
+    assert TernaryBits.load(tmp_path / "t.safetensors") == ternary
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.safetensors", "t.safetensors"]
+
+
+def test_unpack_to_each_dtype(x):
+    packed, ternary = pack(x), pack_ternary(x)
+    for dtype in (np.int8, np.int64, np.float16, "float32", np.float64):
+        for what in (packed, ternary):
+            assert what.unpack(dtype).dtype == np.dtype(dtype)
+            assert np.array_equal(what.unpack(dtype), np.sign(x))
+    assert np.array_equal(packed.unpack(bool), x > 0)
+    with pytest.raises(TypeError, match="uint8 cannot hold -1"):
+        packed.unpack(np.uint8)
+    with pytest.raises(TypeError, match="bool"):
+        ternary.unpack(bool)
+
+
+@pytest.mark.parametrize("make", [pack, pack_ternary])
+def test_leading_axes_index_as_the_array_does(make, x):
+    packed, signs = make(x), np.sign(x)
+    mask = np.array([True, False])
+    for index in (0, (1, 2), slice(None, None, -1), (slice(None), [2, 0]), None, mask, (0, ..., slice(None)), ...):
+        assert np.array_equal(packed[index].unpack(), signs[index])
+    assert np.array_equal(packed.reshape(-1, 70).unpack(), signs.reshape(-1, 70))
+    assert [part.shape for part in packed] == [(3, 70), (3, 70)]
+    assert len(packed) == 2
+
+
+@pytest.mark.parametrize("make", [pack, pack_ternary])
+def test_the_packed_axis_is_closed(make, x):
+    packed = make(x)
+    for index in ((0, 0, 0), (..., 0), (0, 0, slice(3)), (..., slice(2)), np.ones((2, 3, 70), bool)):
+        with pytest.raises(IndexError, match="last axis is packed"):
+            packed[index]
+    with pytest.raises(ValueError, match="must stay 70"):
+        packed.reshape(-1, 35)
+    with pytest.raises(TypeError):
+        len(packed[0, 0])
+    with pytest.raises(TypeError):
+        iter(packed[0, 0])
+
+
+def test_equality(x):
+    packed = pack(x)
+    assert packed == pack(x.copy())
+    assert packed != pack(-x)
+    assert packed != pack(x[:1])
+    assert pack(np.ones(3)) != pack(np.ones(4))
+    assert packed != 1
+    assert pack_ternary(x) == pack_ternary(2 * x)
+    assert pack_ternary(x) != pack_ternary(np.where(x > 0, x, 0))
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(packed)
+
+
+def test_it_is_frozen(x):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        pack(x).length = 3
+
+
+def test_wrong_words():
+    with pytest.raises(TypeError, match="numpy array or a torch tensor"):
+        PackedBits([1], 3)
+    with pytest.raises(TypeError, match="must be uint64"):
+        PackedBits(np.zeros(1, np.int64), 3)
+    with pytest.raises(ValueError, match="last axis must be 2"):
+        PackedBits(np.zeros(1, np.uint64), 65)
+    with pytest.raises(ValueError, match="padding bits"):
+        PackedBits.from_words(np.array([8], np.uint64), 3)
+    with pytest.raises(ValueError, match="takes 8 bytes, got 9"):
+        PackedBits.from_bytes(b"123456789", (3,))
+    with pytest.raises(ValueError, match="padding bits"):
+        PackedBits.from_bytes(b"\xff" * 8, (3,))
+    with pytest.raises(ValueError, match="differ in shape"):
+        TernaryBits(pack(np.ones(3)), pack(np.ones(4)))
+    with pytest.raises(TypeError, match="must be PackedBits"):
+        TernaryBits(pack(np.ones(3)), np.ones(3))
+
+
+def test_files_that_are_something_else(tmp_path):
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        PackedBits.load(tmp_path / "absent")
+    (tmp_path / "short").write_bytes(b"no safetensors")
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        PackedBits.load(tmp_path / "short")
+    pack_ternary(np.ones(3)).save(tmp_path / "ternary")
+    with pytest.raises(ArtifactError, match="expected 'PackedBits/1'"):
+        PackedBits.load(tmp_path / "ternary")

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from signwise.bits import hamming_topk, pack
+
+from ..oracles import bits as oracle
+
+
+def signs(rng, *shape):
+    return rng.choice(np.array([-1, 1], np.int8), shape)
+
+
+def check(query, base, k):
+    distances, indices = hamming_topk(pack(query), pack(base), k)
+    want = oracle.topk(query, base, k)
+    assert distances.dtype == np.int32
+    assert indices.dtype == np.int64
+    assert np.array_equal(distances, want[0])
+    assert np.array_equal(indices, want[1])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(st.integers(0, 9), st.integers(1, 100), st.sampled_from([0, 1, 3, 8, 64, 100, 600]), st.data())
+def test_search_property(each_way, q, n, length, data):
+    """Short rows make most distances equal, so the order of indices decides."""
+    k = data.draw(st.integers(1, n))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    query, base = signs(rng, q, length), signs(rng, n, length)
+    for _ in each_way():
+        check(query, base, k)
+
+
+@pytest.mark.parametrize("queries", [1, 3, 4, 130])
+def test_large_search_shares_its_work(way, queries):
+    rng = np.random.default_rng(0)
+    query, base = signs(rng, queries, 256), signs(rng, 12_000, 256)
+    distances, indices = hamming_topk(pack(query), pack(base), 20)
+    every = ((256 - query.astype(np.float32) @ base.T.astype(np.float32)) / 2).astype(np.int64)
+    keys = np.sort(every * len(base) + np.arange(len(base)), axis=1)[:, :20]
+    assert np.array_equal(distances, keys // len(base))
+    assert np.array_equal(indices, keys % len(base))
+
+
+def test_rows_that_come_nearer_and_nearer(way):
+    """Every row enters the result, the worst case for a search that keeps the best so far."""
+    base = np.tril(np.ones((200, 200), np.int8)) * 2 - 1
+    query = np.ones((5, 200), np.int8)
+    check(query, base, 10)
+    check(query, base, 200)
+
+
+def test_single_query(way):
+    base = pack(np.array([[1, 1, 1], [-1, -1, -1], [1, 1, -1], [1, 1, 1]]))
+    distances, indices = hamming_topk(base[0], base, 4)
+    assert distances.tolist() == [0, 0, 1, 3]
+    assert indices.tolist() == [0, 3, 2, 1]
+
+
+def test_wrong_arguments():
+    p = pack(np.ones((4, 70)))
+    for k in (0, 5):
+        with pytest.raises(ValueError, match=f"k is {k}.* between 1 and 4"):
+            hamming_topk(p, p, k)
+    with pytest.raises(ValueError, match="one or two axes"):
+        hamming_topk(p[None], p, 1)
+    with pytest.raises(ValueError, match="query has rows of 3"):
+        hamming_topk(pack(np.ones((1, 3))), p, 1)
+    with pytest.raises(TypeError, match="base must be PackedBits"):
+        hamming_topk(p, np.ones((4, 70)), 1)
