@@ -25,6 +25,14 @@ struct Simd {
     const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(raw(x)), _mm256_extracti128_si256(raw(x), 1));
     return static_cast<u64>(_mm_cvtsi128_si64(half)) + static_cast<u64>(_mm_extract_epi64(half, 1));
   }
+  static void put(const vec (&counts)[2], int columns, std::int32_t base, std::int32_t scale, std::int32_t* out) {
+    const __m256 mixed = _mm256_shuffle_ps(_mm256_castsi256_ps(raw(counts[0])), _mm256_castsi256_ps(raw(counts[1])), 0x88);
+    const __m256i ordered = _mm256_permute4x64_epi64(_mm256_castps_si256(mixed), 0xd8);
+    const __m256i value = _mm256_add_epi32(_mm256_set1_epi32(base), _mm256_mullo_epi32(_mm256_set1_epi32(scale), ordered));
+    if (columns == 8) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), value);
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_epi32(out, _mm256_cmpgt_epi32(_mm256_set1_epi32(columns), lane), value);
+  }
 };
 
 __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }

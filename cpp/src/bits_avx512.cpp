@@ -223,6 +223,42 @@ __m512i row_counts(const u64* a, const u64* b, i64 words) {
   return sum;
 }
 
+// Lane j of the result is the sum of the lanes of v[j].
+__m512i lane_sums(const __m512i (&v)[8]) {
+  __m512i pair[4], half[2];
+  SIGNWISE_UNROLL
+  for (int j = 0; j < 4; ++j)
+    pair[j] = _mm512_add_epi64(_mm512_unpacklo_epi64(v[2 * j], v[2 * j + 1]), _mm512_unpackhi_epi64(v[2 * j], v[2 * j + 1]));
+  SIGNWISE_UNROLL
+  for (int j = 0; j < 2; ++j)
+    half[j] = _mm512_add_epi64(_mm512_shuffle_i64x2(pair[2 * j], pair[2 * j + 1], 0x88),
+                               _mm512_shuffle_i64x2(pair[2 * j], pair[2 * j + 1], 0xdd));
+  return _mm512_add_epi64(_mm512_shuffle_i64x2(half[0], half[1], 0x88), _mm512_shuffle_i64x2(half[0], half[1], 0xdd));
+}
+
+// Distances of eight rows at a time from one row of V whole vectors, which stays in registers.
+template <int V>
+i64 one_to_rows(const u64* a, const u64* b, i64 rows, std::int32_t base, std::int32_t scale, std::int32_t* out) {
+  __m512i row[V];
+  SIGNWISE_UNROLL
+  for (int v = 0; v < V; ++v) row[v] = load512(a + 8 * v);
+  i64 i = 0;
+  for (; i + 8 <= rows; i += 8, b += 64 * V) {
+    __m512i sum[8];
+    SIGNWISE_UNROLL
+    for (int r = 0; r < 8; ++r) {
+      sum[r] = _mm512_popcnt_epi64(_mm512_xor_si512(row[0], load512(b + 8 * V * r)));
+      SIGNWISE_UNROLL
+      for (int v = 1; v < V; ++v)
+        sum[r] = _mm512_add_epi64(sum[r], _mm512_popcnt_epi64(_mm512_xor_si512(row[v], load512(b + 8 * (V * r + v)))));
+    }
+    const __m256i counts = _mm512_maskz_cvtepi64_epi32(0xff, lane_sums(sum));
+    const __m256i value = _mm256_add_epi32(_mm256_set1_epi32(base), _mm256_mullo_epi32(_mm256_set1_epi32(scale), counts));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), value);
+  }
+  return i;
+}
+
 void pairs(const u64* a, i64 a_stride, const u64* b, i64 b_stride, i64 rows, i64 words, std::int32_t base,
            std::int32_t scale, std::int32_t* out, i64 out_stride) {
   if (words <= 4) {  // too short for a vector
@@ -233,7 +269,28 @@ void pairs(const u64* a, i64 a_stride, const u64* b, i64 b_stride, i64 rows, i64
     }
     return;
   }
-  for (i64 i = 0; i < rows; ++i) {
+  i64 i = 0;
+  if (a_stride == 0 && b_stride == words && out_stride == 1) {
+    if (words == 8) i = one_to_rows<1>(a, b, rows, base, scale, out);
+    if (words == 16) i = one_to_rows<2>(a, b, rows, base, scale, out);
+    if (words == 32) i = one_to_rows<4>(a, b, rows, base, scale, out);
+    if (words == 64) i = one_to_rows<8>(a, b, rows, base, scale, out);
+  }
+  for (; i + 8 <= rows; i += 8) {
+    __m512i sum[8];
+    SIGNWISE_UNROLL
+    for (int r = 0; r < 8; ++r) sum[r] = row_counts(a + (i + r) * a_stride, b + (i + r) * b_stride, words);
+    const __m256i counts = _mm512_maskz_cvtepi64_epi32(0xff, lane_sums(sum));
+    const __m256i value = _mm256_add_epi32(_mm256_set1_epi32(base), _mm256_mullo_epi32(_mm256_set1_epi32(scale), counts));
+    if (out_stride == 1) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), value);
+    } else {
+      std::int32_t each[8];
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(each), value);
+      for (int r = 0; r < 8; ++r) out[(i + r) * out_stride] = each[r];
+    }
+  }
+  for (; i < rows; ++i) {
     const __m512i sum = row_counts(a + i * a_stride, b + i * b_stride, words);
     out[i * out_stride] = base + scale * static_cast<std::int32_t>(_mm512_reduce_add_epi64(sum));
   }

@@ -21,6 +21,12 @@ struct Simd {
     return x & 0xffff;
   }
   static u64 lane_sum(vec x) { return x[0] + x[1]; }
+  template <int C>
+  static void put(const vec (&counts)[C], int columns, std::int32_t base, std::int32_t scale, std::int32_t* out) {
+    SIGNWISE_UNROLL
+    for (int j = 0; j < 2 * C; ++j)
+      if (j < columns) out[j] = base + scale * static_cast<std::int32_t>(counts[j / 2][j % 2]);
+  }
 };
 
 void pack(SignKind kind, const void* x, i64 k, u64* words) {

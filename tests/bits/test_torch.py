@@ -213,6 +213,7 @@ def test_a_compiled_function_may_return_packed_bits():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_inductor_compiles_the_graph():
     x, weights = sample(4, 70), pack(sample(5, 70, seed=2))
     for got, want in zip(torch.compile(everything, fullgraph=True)(x, weights), everything(x, weights), strict=True):

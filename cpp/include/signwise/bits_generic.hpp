@@ -112,7 +112,8 @@ inline void pack_ternary_generic(SignKind kind, const void* x, i64 k, u64* nonze
 // ---- counting ------------------------------------------------------------------------------------------------
 
 // Simd: `vec` (a vector of u64), `lanes`, byte_counts(vec) -> set bits of each byte, and byte_sums(vec) -> for each
-// u64 lane the sum of its bytes; lane_sum(vec) -> the sum of the lanes.
+// u64 lane the sum of its bytes; lane_sum(vec) -> the sum of the lanes; put(counts, columns, base, scale, out) stores
+// base + scale * count for the first `columns` lanes.
 
 template <class Simd>
 inline typename Simd::vec load(const u64* p) {
@@ -159,9 +160,10 @@ inline typename Simd::vec last_word(const u64* a, i64 words, const u64* panel, i
   return Simd::byte_counts((V{} + a[w]) ^ load<Simd>(panel + (w * C + c) * Simd::lanes));
 }
 
-// Counts of a panel: lane j of vector c is column c * lanes + j, so no sum runs across lanes.
+// R rows by a panel: lane j of vector c is column c * lanes + j, so no sum runs across lanes.
 template <class Simd, int R, int C>
-void generic_tile(const u64* a, i64 words, const u64* panel, u64* counts) {
+void generic_tile(const u64* a, i64 words, const u64* panel, int columns, std::int32_t base, std::int32_t scale,
+                  std::int32_t* out, i64 out_stride) {
   using V = typename Simd::vec;
   constexpr int width = C * Simd::lanes;
   V ones[R][C], bytes[R][C];
@@ -171,13 +173,14 @@ void generic_tile(const u64* a, i64 words, const u64* panel, u64* counts) {
     for (i64 w = 0; w + 2 <= words; w += 2) generic_step<Simd, R, C>(a + w, words, panel + w * width, ones, bytes);
     SIGNWISE_UNROLL
     for (int r = 0; r < R; ++r) {
+      V sum[C];
       SIGNWISE_UNROLL
       for (int c = 0; c < C; ++c) {
         const V twice = Simd::add_bytes(bytes[r][c], bytes[r][c]);
         const V rest = Simd::add_bytes(Simd::byte_counts(ones[r][c]), last_word<Simd, C>(a + r * words, words, panel, c));
-        const V sum = Simd::byte_sums(Simd::add_bytes(twice, rest));
-        std::memcpy(counts + r * width + c * Simd::lanes, &sum, sizeof sum);
+        sum[c] = Simd::byte_sums(Simd::add_bytes(twice, rest));
       }
+      Simd::put(sum, columns, base, scale, out + r * out_stride);
     }
     return;
   }
@@ -196,12 +199,13 @@ void generic_tile(const u64* a, i64 words, const u64* panel, u64* counts) {
   }
   SIGNWISE_UNROLL
   for (int r = 0; r < R; ++r) {
+    V sum[C];
     SIGNWISE_UNROLL
     for (int c = 0; c < C; ++c) {
       const V rest = Simd::add_bytes(Simd::byte_counts(ones[r][c]), last_word<Simd, C>(a + r * words, words, panel, c));
-      const V sum = total[r][c] + total[r][c] + Simd::byte_sums(rest);
-      std::memcpy(counts + r * width + c * Simd::lanes, &sum, sizeof sum);
+      sum[c] = total[r][c] + total[r][c] + Simd::byte_sums(rest);
     }
+    Simd::put(sum, columns, base, scale, out + r * out_stride);
   }
 }
 
@@ -215,25 +219,11 @@ void generic_make_panel(const u64* b, i64 words, int columns, u64* panel) {
 template <class Simd, int R, int C>
 void generic_panel_rows(const u64* a, i64 rows, i64 words, const u64* panel, int columns, std::int32_t base,
                         std::int32_t scale, std::int32_t* out, i64 out_stride) {
-  constexpr int width = C * Simd::lanes;
-  u64 counts[R * width];
-  for (i64 i = 0; i < rows; i += R) {
-    const int here = rows - i < R ? static_cast<int>(rows - i) : R;
-    if (here == R)
-      generic_tile<Simd, R, C>(a + i * words, words, panel, counts);
-    else
-      for (int r = 0; r < here; ++r) generic_tile<Simd, 1, C>(a + (i + r) * words, words, panel, counts + r * width);
-    for (int r = 0; r < here; ++r) {
-      std::int32_t value[width];
-      SIGNWISE_UNROLL
-      for (int j = 0; j < width; ++j) value[j] = base + scale * static_cast<std::int32_t>(counts[r * width + j]);
-      std::int32_t* to = out + (i + r) * out_stride;
-      if (columns == width)
-        std::memcpy(to, value, sizeof value);
-      else
-        std::memcpy(to, value, static_cast<std::size_t>(columns) * sizeof(std::int32_t));
-    }
-  }
+  i64 i = 0;
+  for (; i + R <= rows; i += R)
+    generic_tile<Simd, R, C>(a + i * words, words, panel, columns, base, scale, out + i * out_stride, out_stride);
+  for (; i < rows; ++i)
+    generic_tile<Simd, 1, C>(a + i * words, words, panel, columns, base, scale, out + i * out_stride, out_stride);
 }
 
 template <class Simd>

@@ -86,6 +86,8 @@ def _words_of_bits(bits: Tensor) -> Tensor:
 
 
 def _bits_of_words(words: Tensor, k: int) -> Tensor:
+    if k == 0:
+        return torch.zeros((*words.shape[:-1], 0), dtype=torch.uint8, device=words.device)
     shifts = torch.arange(8, dtype=torch.uint8, device=words.device)
     octets = words.contiguous().view(torch.uint8)
     return ((octets[..., None] >> shifts) & 1).flatten(-2)[..., :k]
@@ -203,7 +205,7 @@ def xnor_matmul(a: Tensor, b: Tensor, length: int) -> Tensor:
 
 def _popcount(words: Tensor) -> Tensor:
     """Set bits of each 32-bit half; masks after the shifts drop the copies of the sign bit."""
-    x = words.contiguous().view(torch.int32)
+    x = words.contiguous().flatten().view(torch.int32).view(*words.shape[:-1], 2 * words.shape[-1])
     x = x - ((x >> 1) & 0x55555555)
     x = (x & 0x33333333) + ((x >> 2) & 0x33333333)
     x = (x + (x >> 4)) & 0x0F0F0F0F

@@ -1,0 +1,1 @@
+"""Timings of signwise beside the best public alternative; see README.md."""
