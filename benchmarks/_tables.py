@@ -25,7 +25,8 @@ def quantity(seconds: float) -> str:
 
 def table(record: dict[str, Any]) -> str:
     """One results file as a table: work, contender, median time, ratio."""
-    lines = ["| work | contender | median | ratio |", "|---|---|---:|---:|"]
+    # Blank lines keep Markdown from joining the table to its markers.
+    lines = ["", "| work | contender | median | ratio |", "|---|---|---:|---:|"]
     for group in record["groups"]:
         title = group["title"]
         for name, row in group["contenders"].items():
@@ -37,7 +38,8 @@ def table(record: dict[str, Any]) -> str:
         "",
         f"`{record['command']}`; {machine['processor']}, {record['settings']['threads']} thread, "
         + ", ".join(f"{name} {version}" for name, version in versions.items() if name != "signwise")
-        + ". A ratio is baseline time over the contender's, in the same round.",
+        + ". A ratio is the baseline's time over the contender's, in the same round.",
+        "",
     ]
     return "\n".join(lines) + "\n"
 
