@@ -135,7 +135,30 @@ void pack(SignKind kind, const void* x, i64 k, u64* words) {
   }
 }
 
+template <int infinity>
+void ternary_half(const void* values, i64 k, u64* nonzero, u64* positive) {
+  const std::uint16_t* x = static_cast<const std::uint16_t*>(values);
+  std::uint16_t rest[64] = {};
+  for (i64 i = 0; i < k; i += 64) {
+    const std::uint16_t* from = x + i;
+    if (k - i < 64) {
+      std::memcpy(rest, from, static_cast<std::size_t>(k - i) * sizeof(std::uint16_t));
+      from = rest;
+    }
+    const __m256i zero = _mm256_setzero_si256();
+    // Patterns up to 0x7fff are positive as signed numbers, so signed comparisons serve for the size.
+    const u64 any = word_16(from, [zero](__m256i v) {
+      const __m256i size = _mm256_and_si256(v, _mm256_set1_epi16(0x7fff));
+      return _mm256_andnot_si256(_mm256_cmpgt_epi16(size, _mm256_set1_epi16(infinity)), _mm256_cmpgt_epi16(size, zero));
+    });
+    *nonzero++ = any;
+    *positive++ = any & word_16(from, [zero](__m256i v) { return _mm256_cmpgt_epi16(v, zero); });
+  }
+}
+
 void pack_ternary(SignKind kind, const void* values, i64 k, u64* nonzero, u64* positive) {
+  if (kind == SignKind::f16) return ternary_half<0x7c00>(values, k, nonzero, positive);
+  if (kind == SignKind::bf16) return ternary_half<0x7f80>(values, k, nonzero, positive);
   if (kind != SignKind::f32) return pack_ternary_generic(kind, values, k, nonzero, positive);
   const float* x = static_cast<const float*>(values);
   float rest[64] = {};

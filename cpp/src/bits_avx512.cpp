@@ -86,7 +86,33 @@ void pack(SignKind kind, const void* x, i64 k, u64* words) {
   }
 }
 
+template <int infinity>
+void ternary_half(const void* values, i64 k, u64* nonzero, u64* positive) {
+  const std::uint16_t* x = static_cast<const std::uint16_t*>(values);
+  std::uint16_t rest[64] = {};
+  for (i64 i = 0; i < k; i += 64) {
+    const std::uint16_t* from = x + i;
+    if (k - i < 64) {
+      std::memcpy(rest, from, static_cast<std::size_t>(k - i) * sizeof(std::uint16_t));
+      from = rest;
+    }
+    u64 up = 0, any = 0;
+    SIGNWISE_UNROLL
+    for (int j = 0; j < 2; ++j) {
+      const __m512i v = load512(from + 32 * j), size = _mm512_and_si512(v, _mm512_set1_epi16(0x7fff));
+      const __mmask32 some = _mm512_test_epi16_mask(size, size) &
+                             _mm512_cmple_epu16_mask(size, _mm512_set1_epi16(infinity));
+      any |= static_cast<u64>(some) << (32 * j);
+      up |= static_cast<u64>(some & ~_mm512_movepi16_mask(v)) << (32 * j);
+    }
+    *nonzero++ = any;
+    *positive++ = up;
+  }
+}
+
 void pack_ternary(SignKind kind, const void* values, i64 k, u64* nonzero, u64* positive) {
+  if (kind == SignKind::f16) return ternary_half<0x7c00>(values, k, nonzero, positive);
+  if (kind == SignKind::bf16) return ternary_half<0x7f80>(values, k, nonzero, positive);
   if (kind != SignKind::f32) return pack_ternary_generic(kind, values, k, nonzero, positive);
   const float* x = static_cast<const float*>(values);
   float rest[64] = {};

@@ -1,9 +1,11 @@
+import copy
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
 
-from signwise.bits import PackedBits, TernaryBits, pack, pack_ternary
+from signwise.bits import PackedBits, TernaryBits, pack, pack_ternary, xnor_matmul
 from signwise.errors import ArtifactError
 
 
@@ -81,6 +83,20 @@ def test_equality(x):
     assert pack_ternary(x) != pack_ternary(np.where(x > 0, x, 0))
     with pytest.raises(TypeError, match="unhashable"):
         hash(packed)
+
+
+def test_read_only_memory_is_enough(x):
+    x.flags.writeable = False
+    packed = pack(x)
+    packed.words.flags.writeable = False
+    assert np.array_equal(xnor_matmul(packed, packed), np.sign(x) @ np.sign(x).transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("make", [pack, pack_ternary])
+def test_copies_and_pickles(make, x):
+    packed = make(x)
+    assert copy.deepcopy(packed) == packed
+    assert pickle.loads(pickle.dumps(packed)) == packed
 
 
 def test_it_is_frozen(x):

@@ -71,6 +71,7 @@ def test_moving_between_arrays_and_tensors(tmp_path):
     read_only = arrays.words.copy()
     read_only.flags.writeable = False
     assert PackedBits(read_only, 100).torch() == arrays
+    assert arrays[::-1].torch() == arrays[::-1]
     with pytest.raises(TypeError, match="one plane is numpy"):
         TernaryBits(arrays, tensors)
 
@@ -156,8 +157,9 @@ def test_on_cuda():
 
 
 def test_gradients_stop_at_bits():
-    x = sample(3, 70).requires_grad_()
+    x = torch.nn.Parameter(sample(3, 70))
     packed = pack(x)
+    assert packed == pack(x.detach())
     assert not packed.words.requires_grad
     assert not xnor_matmul(packed, packed).requires_grad
 

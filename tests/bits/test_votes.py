@@ -55,6 +55,15 @@ def test_many_words_share_their_work(way):
     assert np.array_equal(majority(pack(signs), ties="positive").unpack("int8"), np.sign(signs.sum(0)))
 
 
+@pytest.mark.parametrize("n", [1, 2, 7, 30, 101])
+def test_rows_longer_than_a_block(way, n):
+    votes = np.random.default_rng(n).integers(-1, 2, (n, 2, 5000), dtype=np.int8)
+    assert np.array_equal(majority_ternary(pack_ternary(votes)).unpack("int8"), np.sign(votes.sum(0)))
+    signs = np.where(votes >= 0, 1, -1).astype(np.int8)
+    for ties, sign in (("positive", 1), ("negative", -1)):
+        assert np.array_equal(majority(pack(signs), ties=ties).unpack("int8"), oracle.majority(signs, sign))
+
+
 def test_order_of_voters_does_not_matter(way):
     votes = np.random.default_rng(4).integers(-1, 2, (12, 500))
     shuffled = votes[np.random.default_rng(5).permutation(12)]

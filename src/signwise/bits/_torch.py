@@ -34,10 +34,12 @@ def _words(t: Tensor) -> Any:
 
 
 def from_numpy(words: Any) -> Tensor:
-    """The words as an int64 tensor that shares their memory (a tensor passes through)."""
+    """The words as an int64 tensor, sharing their memory where torch can (a tensor passes through)."""
     if isinstance(words, Tensor):
         return words
-    return torch.from_numpy(words.view(np.int64) if words.flags.writeable else words.view(np.int64).copy())
+    if not words.flags.writeable or min(words.strides) < 0:
+        words = words.copy()
+    return torch.from_numpy(words.view(np.int64))
 
 
 def _define(schema: str, cpu: Any, elsewhere: Any, fake: Any) -> Any:
