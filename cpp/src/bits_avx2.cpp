@@ -1,7 +1,9 @@
 #include <immintrin.h>
 
-#include "signwise/bits_generic.hpp"
+#include "signwise/bits_counting.hpp"
+#include "signwise/bits_packing.hpp"
 #include "signwise/bits_tiers.hpp"
+#include "signwise/bits_votes.hpp"
 
 namespace signwise {
 namespace {

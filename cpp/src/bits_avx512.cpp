@@ -3,8 +3,10 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 
-#include "signwise/bits_generic.hpp"
+#include "signwise/bits_counting.hpp"
+#include "signwise/bits_packing.hpp"
 #include "signwise/bits_tiers.hpp"
+#include "signwise/bits_votes.hpp"
 
 namespace signwise {
 namespace {

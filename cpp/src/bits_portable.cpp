@@ -1,5 +1,7 @@
-#include "signwise/bits_generic.hpp"
+#include "signwise/bits_counting.hpp"
+#include "signwise/bits_packing.hpp"
 #include "signwise/bits_tiers.hpp"
+#include "signwise/bits_votes.hpp"
 
 namespace signwise {
 namespace {
