@@ -26,7 +26,7 @@ class Haar(OrthogonalOperator):
 
     Q has equal bits on every platform: the logarithm is :func:`signwise.ortho.ln`, every sum runs over four
     lanes (row i in lane i mod 4, then (0 + 1) + (2 + 3)), and no multiply-add is fused. ``apply`` multiplies
-    by Q in the platform's BLAS and repeats up to rounding. Drawing takes time of order d^3 and memory of order
+    by Q in the platform's BLAS and repeats up to rounding. Drawing takes time of order d^3, memory of order
     d^2; the four matrices used last are kept.
 
     Args:
