@@ -142,14 +142,10 @@ TABLE = [
     Row(Sum(LogCosh(), HalfSquare()), has=frozenset()),
     Row(Polytope(PENTAGON), ((2,), (1, 2)), has=frozenset({"conjugate", "conjugate_subgradient"})),
 ]
-TABLE = [
-    dataclasses.replace(row, has=NO_PROJECTION) if isinstance(row.K, (Lp, Schatten)) else row for row in TABLE
-]
+TABLE = [dataclasses.replace(row, has=NO_PROJECTION) if isinstance(row.K, (Lp, Schatten)) else row for row in TABLE]
 
 rows = pytest.mark.parametrize("row", TABLE, ids=lambda row: repr(row.K))
-exact_rows = pytest.mark.parametrize(
-    "row", [row for row in TABLE if row.K.exact], ids=lambda row: repr(row.K)
-)
+exact_rows = pytest.mark.parametrize("row", [row for row in TABLE if row.K.exact], ids=lambda row: repr(row.K))
 
 
 def having(*features: str):
@@ -326,9 +322,7 @@ def test_elementwise(row):
             parts = z.flatten().split(1)
             total = sum(row.K.value(part).item() for part in parts)
             assert row.K.value(z).item() == pytest.approx(total, rel=1e-13)
-            assert torch.equal(
-                torch.cat([row.K.subgradient(p) for p in parts]).view(shape), row.K.subgradient(z)
-            )
+            assert torch.equal(torch.cat([row.K.subgradient(p) for p in parts]).view(shape), row.K.subgradient(z))
 
 
 @rows
@@ -474,9 +468,7 @@ def test_strides_do_not_matter(row):
         backwards = x.permute(turned).contiguous().permute(turned)
         names = sorted({"value", "subgradient"} | row.has)
         for name, view in itertools.product(names, (strided, backwards)):
-            torch.testing.assert_close(
-                getattr(row.K, name)(view), getattr(row.K, name)(x), rtol=1e-12, atol=1e-12
-            )
+            torch.testing.assert_close(getattr(row.K, name)(view), getattr(row.K, name)(x), rtol=1e-12, atol=1e-12)
 
 
 @rows

@@ -31,9 +31,7 @@ class Row:
 
 
 def row(name, family, dimensions, refused=(), rounding=0.0, **options) -> Row:
-    return Row(
-        name, partial(family, **options), partial(family.from_hash, **options), dimensions, refused, rounding
-    )
+    return Row(name, partial(family, **options), partial(family.from_hash, **options), dimensions, refused, rounding)
 
 
 ROWS = [

@@ -44,9 +44,7 @@ def test_scaling_twice_multiplies():
     z = tensor(0.3, -2.0)
     twice, once = 2 * (3 * Huber(0.5)), 6 * Huber(0.5)
     assert torch.equal(twice.subgradient(z), once.subgradient(z))
-    assert twice.conjugate(tensor(3.0, -6.0)).item() == pytest.approx(
-        once.conjugate(tensor(3.0, -6.0)).item()
-    )
+    assert twice.conjugate(tensor(3.0, -6.0)).item() == pytest.approx(once.conjugate(tensor(3.0, -6.0)).item())
 
 
 def test_scaled_nuclear_has_the_radius_of_a_shape_factor():

@@ -24,9 +24,7 @@ def test_lp(p):
     expected = [math.copysign((abs(v) / size) ** (p - 1), v) if v else 0.0 for v in z.tolist()]
     assert Lp(p).subgradient(z).tolist() == pytest.approx(expected, rel=1e-12)
     q = p / (p - 1)
-    assert Lp(p).gauge(z).item() == pytest.approx(
-        2 * sum((abs(v) / 2) ** q for v in z.tolist()) ** (1 / q), rel=1e-12
-    )
+    assert Lp(p).gauge(z).item() == pytest.approx(2 * sum((abs(v) / 2) ** q for v in z.tolist()) ** (1 / q), rel=1e-12)
 
 
 @pytest.mark.parametrize("K", [Lp(1.3), Lp(2.0), Lp(4.0), GroupL2(), GroupL2(block=2)], ids=repr)

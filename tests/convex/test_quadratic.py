@@ -67,9 +67,7 @@ def test_wrong_matrices(matrix, message):
 
 def test_wrong_size():
     for name in ("value", "subgradient", "conjugate", "conjugate_subgradient"):
-        with pytest.raises(
-            ValueError, match=r"must have 3 elements to match the matrix, got shape \(2,\) with 2"
-        ):
+        with pytest.raises(ValueError, match=r"must have 3 elements to match the matrix, got shape \(2,\) with 2"):
             getattr(Quadratic(P), name)(torch.ones(2))
 
 

@@ -153,9 +153,7 @@ def test_newton_schulz_acts_on_singular_values_alone():
 def test_extreme_scales(method, scale):
     z = normal(6, 4).mul(64).round().div(64).float()
     scaled = z * scale
-    torch.testing.assert_close(
-        Nuclear(method).subgradient(scaled), Nuclear(method).subgradient(z), rtol=0, atol=1e-3
-    )
+    torch.testing.assert_close(Nuclear(method).subgradient(scaled), Nuclear(method).subgradient(z), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(

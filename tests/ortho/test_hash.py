@@ -56,9 +56,7 @@ def test_mixing(a, b):
     assert mix64(pair).tolist() == [oracle.mix(int(x)) for x in pair]
     assert fold(pair, 5).tolist() == [oracle.fold(int(x), 5) for x in pair]
     assert fold(5, pair).tolist() == [oracle.fold(5, int(x)) for x in pair]
-    assert fold(pair, pair[::-1]).tolist() == [
-        oracle.fold(*map(int, p)) for p in zip(pair, pair[::-1], strict=True)
-    ]
+    assert fold(pair, pair[::-1]).tolist() == [oracle.fold(*map(int, p)) for p in zip(pair, pair[::-1], strict=True)]
 
 
 @given(st.sampled_from(Domain), st.binary(max_size=40), words)

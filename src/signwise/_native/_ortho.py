@@ -59,9 +59,7 @@ def signed_rotation(x: NDArray[Any], signs: NDArray[np.int8], shift: int, *, flo
         return _ortho_numpy.signed_rotation(rows, signs, shift, floating).reshape(x.shape)
     out = np.empty(x.shape, rows.dtype)
     rows = rows.view(f"u{x.dtype.itemsize}")
-    core.signed_rotation(
-        rows, signs, shift, floating, out.view(rows.dtype).reshape(rows.shape), _runtime.num_threads()
-    )
+    core.signed_rotation(rows, signs, shift, floating, out.view(rows.dtype).reshape(rows.shape), _runtime.num_threads())
     return out
 
 

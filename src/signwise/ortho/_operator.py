@@ -74,9 +74,7 @@ class OrthogonalOperator(ABC):
         if isinstance(x, np.ndarray):
             self._check_shape(x.shape)
             if x.dtype.kind not in "if" or x.dtype.itemsize > 8:
-                raise TypeError(
-                    f"x must be of a signed integer or floating-point dtype, got {x.dtype}; convert it"
-                )
+                raise TypeError(f"x must be of a signed integer or floating-point dtype, got {x.dtype}; convert it")
             return self._apply_array(x)
         module = sys.modules.get("torch")
         if module is not None and isinstance(x, module.Tensor):
