@@ -51,8 +51,11 @@ def main(wheel: Path) -> None:
         run("install the wheel", *pip, "--only-binary", ":all:", "-c", constraints, f"{wheel.resolve()}[all]")
         run("install the test tools", *pip, "-c", constraints, "--group", f"{ROOT / 'pyproject.toml'}:test")
         run("native kernels", "-c", CHECK_NATIVE)
-        shutil.copytree(ROOT / "tests", work / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", work)
+        # All that tests read, and not the sources.
+        for name in ("benchmarks", "docs", "examples", "reproductions", "tests", "tools"):
+            shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+        for name in ("pyproject.toml", *(path.name for path in ROOT.glob("*.md"))):
+            shutil.copy(ROOT / name, work)
         run("tests", "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", "tests")
 
 
