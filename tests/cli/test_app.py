@@ -71,8 +71,10 @@ def test_interrupted(fail_with, capsys):
 
 def test_an_interrupted_process():
     script = """
-        import sys, time
+        import signal, sys, time
         from signwise.cli import _info, main
+        # A shell that started the tests in the background has switched the signal off.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         def wait():
             print("ready", flush=True)
             time.sleep(60)
