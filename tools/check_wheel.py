@@ -32,7 +32,8 @@ def main(wheel: Path) -> None:
         work = Path(folder)
         venv.create(work / "env", with_pip=True)
         python = work / "env" / "bin" / "python"
-        # Nothing but this environment's own programs: whatever wanted to compile would fail.
+        # Nothing but this environment's own programs and cat, by which joblib counts cores: a compiler would be missed.
+        (python.parent / "cat").symlink_to(shutil.which("cat") or "/bin/cat")
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CC", "CXX", "PYTHONHOME")}
         env["PATH"] = str(python.parent)
         if any(shutil.which(name, path=env["PATH"]) for name in ("cc", "gcc", "g++", "c++", "clang", "cmake")):
@@ -54,7 +55,7 @@ def main(wheel: Path) -> None:
         # All that tests read, and not the sources.
         for name in ("benchmarks", "docs", "examples", "reproductions", "tests", "tools"):
             shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
-        for name in ("pyproject.toml", *(path.name for path in ROOT.glob("*.md"))):
+        for name in ("pyproject.toml", "CITATION.cff", "LICENSE", *(path.name for path in ROOT.glob("*.md"))):
             shutil.copy(ROOT / name, work)
         run("tests", "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", "tests")
 
