@@ -62,7 +62,7 @@ def run(path: Path, claim: dict, *, update: bool) -> int:
             f"  {figure['name']:<{width}}{figure['expected']:>9g} ± {figure['tolerance']:<7g}{value:>9.4f}  {verdict}"
         )
         block = re.escape(f'pointer = "{figure["pointer"]}"')
-        text = re.sub(rf"({block}\n(?:.*\n)*?ours = ).*", rf"\g<1>{round(value, 4)}", text, count=1)
+        text = re.sub(rf"({block}\n(?:.*\n)*?ours = ).*", rf"\g<1>{round(value, 6)}", text, count=1)
     if update:
         hardware = f"{platform.machine()}, Python {platform.python_version()}"
         path.write_text(re.sub(r"(?m)^hardware = .*$", f'hardware = "{hardware}"', text))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import __version__, _native
 
-EXTRAS = {"arrow": ("pyarrow",), "report": ("jinja2", "matplotlib"), "video": ("av",)}
+EXTRAS = {"arrow": ("pyarrow",), "report": ("matplotlib",), "video": ("av",)}
 """Modules that each extra brings; a test holds this against pyproject.toml."""
 
 

@@ -2,6 +2,8 @@ import csv
 import gzip
 import io
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -138,7 +140,10 @@ def test_bad_options_and_places(events, run, tmp_path, capsys):
         (["forecast", "--dataset", "bitcoin-otk"], "bitcoin-otc"),
         (["forecast", events, "--out", tmp_path / "r", "--train", "0.9", "--validation", "0.2"], "test part"),
         (["forecast", events, "--out", tmp_path / "r", "--config", config], "'train'"),
+        (["forecast", "--dataset", "bitcoin-otc", "--source", "u"], "say how to read a file"),
+        (["forecast", "--dataset", "cifar-10", "--out", tmp_path / "r"], "is not a stream of signed events"),
         (["predict", tmp_path, "--pairs", events], "error"),
+        (["predict", run, "--pairs", events, "--out", tmp_path], "is a folder"),
         (["predict", run, "--pairs", tmp_path / "none.csv"], "no such file"),
         (["predict", run, "--pairs", events, "--forecaster", "oracle"], "no forecaster 'oracle'"),
     ):
@@ -147,6 +152,20 @@ def test_bad_options_and_places(events, run, tmp_path, capsys):
         assert err.startswith("error: ")
         assert message in err
         assert "Traceback" not in err
+
+
+def test_predict_writes_to_a_pipe_and_leaves_it_a_pipe(run, tmp_path, capsys):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("source,target\nu1,u2\n")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    assert call(["predict", run, "--pairs", pairs, "--out", pipe, "--quiet"], capsys)[0] == 0
+    reader.join()
+    assert pipe.is_fifo()
+    assert read[0].startswith("source,target,time,score\nu1,u2,")
 
 
 def test_strict_names_the_line(events, tmp_path, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signwise.errors import ArtifactError, DataError
-from signwise.forecast import ForecastModel, fit, predict
+from signwise.forecast import Columns, ForecastModel, fit, predict
 
 from .conftest import as_table
 
@@ -68,6 +68,21 @@ def test_nothing_is_skipped(tmp_path, run_dir):
         predict(run_dir, path, progress=False)
     with pytest.raises(DataError, match="no such file"):
         predict(run_dir, tmp_path / "none.csv", progress=False)
+
+
+def test_a_header_of_other_names_is_not_scored_as_a_pair(tmp_path, run_dir):
+    path = tmp_path / "pairs.csv"
+    path.write_text("ratee,rater\nuser1,user2\n")
+    with pytest.raises(DataError, match="line 1 may be a header"):
+        predict(run_dir, path, progress=False)
+    named = predict(run_dir, path, columns=Columns(source="rater", target="ratee"), progress=False)
+    assert (named.source, named.target) == (("user2",), ("user1",))
+
+
+@pytest.mark.parametrize("options", [{"time_unit": "min"}, {"file_format": "xml"}])
+def test_options_are_checked_as_in_reading(run_dir, options):
+    with pytest.raises(ValueError, match="expected one of"):
+        predict(run_dir, {"source": ["a"], "target": ["b"]}, progress=False, **options)
 
 
 def test_unknown_forecaster_and_missing_model(tmp_path, run_dir):

@@ -1,7 +1,11 @@
 import bz2
+import csv
 import gzip
 import json
 import lzma
+import os
+import threading
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from signwise.errors import DataError
+from signwise.events import EventStream
 from signwise.forecast import Columns, read_events
 
 HEADER = "source,target,rating,time\n"
@@ -154,7 +159,7 @@ def test_bad_lines_are_rejected_with_number_reason_and_content(tmp_path):
 def test_csv_faults_stay_on_their_line(tmp_path):
     path = tmp_path / "e.csv"
     path.write_bytes(
-        HEADER.encode() + b'a,b,1,1\n"a,b,1,2\na,b\n\xff\xfe,b,1,3\n"x ""y""",b,1,4\n, ,1,5\na,b,1,6,extra\n'
+        HEADER.encode() + b'a,b,1,1\n"a,b,1,2\na,b\n\xff\xfe,b,1,3\n"x ""y""",b,1,4\n, ,1,5\na,b,1,6,extra\na,b,1,7\n'
     )
     log = read_events(path)
     assert [(r.line, r.reason.split(":")[0]) for r in log.rejects] == [
@@ -162,8 +167,9 @@ def test_csv_faults_stay_on_their_line(tmp_path):
         (4, "has 2 fields; expected at least 4"),
         (5, "not valid UTF-8 at byte 1"),
         (7, "source is missing"),
+        (8, "has 5 fields; expected 4"),
     ]
-    assert log.stream.line.tolist() == [2, 6, 8]
+    assert log.stream.line.tolist() == [2, 6, 9]
     assert 'x "y"' in log.stream.nodes
 
 
@@ -232,7 +238,7 @@ def test_a_wrong_json_name_is_one_error_even_after_many_lines(tmp_path):
     [
         ({"self_loops": "allow"}, "expected keep, drop or reject"),
         ({"time_unit": "min"}, "expected one of: s, ms, us, ns"),
-        ({"file_format": "xml"}, "expected auto, jsonl, csv or parquet"),
+        ({"file_format": "xml"}, "expected one of: auto, jsonl, csv, parquet"),
         ({"weight_max": 0.0}, "expected a positive number"),
     ],
 )
@@ -248,3 +254,139 @@ def test_tables_without_the_columns_and_other_things():
         read_events({"source": ["a"], "target": ["b"], "rating": [1, 2], "time": [1]})
     with pytest.raises(TypeError, match="got int; expected a path"):
         read_events(3)
+
+
+def test_a_comment_over_several_lines_is_one_record_and_never_an_event(tmp_path):
+    path = tmp_path / "e.csv"
+    comment = 'he said "no"\nvictim,enemy,-10,1600000000,forged\nbye'
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["source", "target", "rating", "time", "comment"])
+        writer.writerow(["a", "b", 1, 1, comment])
+        writer.writerow(["b\nc", "d", 2, 2, ""])
+    log = read_events(path)
+    assert log.rejects == ()
+    assert log.stream.nodes == ("a", "b", "b\nc", "d")
+    assert log.stream.line.tolist() == [2, 5]
+
+
+def test_a_stray_quote_costs_its_own_line_only(tmp_path):
+    path = tmp_path / "e.csv"
+    good = "".join(f"u{i},v{i},1,{i}\n" for i in range(3))
+    path.write_text(HEADER + good + '"x,y,1,9\n' + good + 'p,"q ""r""",1,7\n' + good + '"never closed,b,1,1\n' + good)
+    log = read_events(path)
+    assert [r.line for r in log.rejects] == [5, 13]
+    assert all("a quoted field does not close" in r.reason for r in log.rejects)
+    assert len(log.stream) == 13
+    assert log.lines == 15
+
+
+@pytest.mark.parametrize("row", ["a,b,1,000,1700000000", "a,b,1,5,x"])
+def test_a_row_wider_than_its_header_is_rejected(tmp_path, row):
+    for header in (HEADER, "q,r,1,2\n"):
+        path = tmp_path / "e.csv"
+        path.write_text(header + "a,b,1,1\n" + row + "\na,b,1,2,,\n")
+        log = read_events(path)
+        assert [(r.line, r.reason) for r in log.rejects] == [(3, f"has {row.count(',') + 1} fields; expected 4")]
+
+
+def test_names_are_kept_as_they_are_written(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text(HEADER + 'a,"b ",1,1\na ,b,1,2\n')
+    assert read_events(path).stream.nodes == ("a", "b ", "a ", "b")
+    path.write_text("source, target, rating, time\na, b, 1, 1\n")
+    assert read_events(path).stream.nodes == ("a", "b")
+
+
+def test_a_header_of_semicolons_with_a_comma_in_a_name(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("source;target;rating;time;price, net\na;b;2;1;3\n")
+    assert read_events(path).stream.rating.tolist() == [2.0]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "gz"])
+def test_a_pipe_loses_nothing(tmp_path, form):
+    n = 6000
+    text = "".join(f"u{i},v{i},1,{i}\n" for i in range(n))
+    if form == "jsonl":
+        text = "".join(f'{{"source": "u{i}", "target": "v", "rating": 1, "time": {i}}}\n' for i in range(n))
+    content = gzip.compress(text.encode()) if form == "gz" else text.encode()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    log = read_events(pipe)
+    writer.join()
+    assert len(log.stream) == n
+    assert log.stream.line.tolist() == list(range(1, n + 1))
+
+
+def test_times_of_parquet_that_no_calendar_holds_are_rejected_by_row(tmp_path):
+    path = tmp_path / "e.parquet"
+    for unit, values, seconds in (
+        ("s", [5, 10**15, None], [5.0]),
+        ("ns", [1_500, 2_000_000_000_123_456_789, None], [2e-6, 2000000000.123457]),
+    ):
+        table = {
+            "source": ["a"] * 3,
+            "target": ["b"] * 3,
+            "rating": [Decimal("1.5")] * 3,
+            "time": pa.array(values, pa.timestamp(unit)),
+        }
+        pq.write_table(pa.table(table), path)
+        log = read_events(path)
+        assert log.stream.seconds.tolist() == pytest.approx(seconds, abs=1e-6)
+        assert [r.line for r in log.rejects] == ([2, 3] if unit == "s" else [3])
+
+
+def test_compressed_parquet_and_tables_with_missing_values(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "source": pandas.array(["a", None, "c"], dtype="string"),
+            "target": ["b", "b", "b"],
+            "rating": pandas.array([1, 2, None], dtype="Int64"),
+            "time": pandas.to_datetime(["2020-01-01", "2020-01-02", None]),
+        }
+    )
+    log = read_events(frame)
+    assert [r.reason for r in log.rejects] == ["source is missing", "rating is missing"]
+    assert log.stream.seconds.tolist() == [1577836800.0]
+    stamps = np.array(["2020-01-01", "NaT"], dtype="datetime64[ns]")
+    log = read_events({"source": ["a", "b"], "target": ["b", "c"], "rating": [1, 1], "time": stamps})
+    assert log.stream.seconds.tolist() == [1577836800.0]
+    assert log.rejects[0].reason == "time is missing"
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table({"source": ["a"], "target": ["b"], "rating": [1], "time": [1]}), buffer)
+    path = tmp_path / "e.parquet.gz"
+    path.write_bytes(gzip.compress(buffer.getvalue().to_pybytes()))
+    assert len(read_events(path).stream) == 1
+
+
+def test_names_that_a_float_cannot_tell_apart_are_rejected():
+    table = {"source": [1e30, 7.0], "target": ["b", "b"], "rating": [1, "1_000"], "time": [1, 2]}
+    log = read_events(table | {"rating": [1, 1]})
+    assert "expected a name or a whole number" in log.rejects[0].reason
+    assert log.stream.nodes == ("7", "b")
+    assert "'1_000' is not a number" in read_events(table | {"source": ["a", "b"]}).rejects[0].reason
+
+
+def test_a_field_that_only_late_lines_have_is_no_wrong_name(tmp_path):
+    path = tmp_path / "e.jsonl"
+    early = '{"source": "a", "target": "b", "time": 1}\n'
+    path.write_text(early * 300 + '{"source": "a", "target": "b", "time": 1, "rating": 2}\n')
+    log = read_events(path)
+    assert (len(log.stream), len(log.rejects)) == (1, 300)
+
+
+def test_the_policies_apply_to_streams_too():
+    stream = EventStream.from_columns(source="aab", target="abb", rating=[1, 2, 3], time=[1, 2, 3], weight_max=5)
+    log = read_events(stream)
+    assert log.stream.rating.tolist() == [2.0]
+    assert [r.line for r in log.rejects] == [1, 3]
+    assert log.lines == 3
+    kept = read_events(stream, self_loops="keep", weight_max=10.0)
+    assert len(kept.stream) == 3
+    assert kept.stream.weight_max == 10.0
+    with pytest.raises(DataError, match="line 1: self-loop"):
+        read_events(stream, strict=True)

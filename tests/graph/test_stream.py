@@ -106,6 +106,21 @@ def test_pair_features_of_the_events_themselves_equal_the_stream():
     np.testing.assert_array_equal(asked, stream_features(stream)[order])
 
 
+def test_a_huge_rating_takes_no_sign_from_the_small_ones():
+    stream = EventStream.from_columns(
+        source=["a", "b", "x", "a", "a"],
+        target=["b", "c", "y", "c", "d"],
+        rating=[1e-200, 1e-200, 1e200, -1e-200, 1.0],
+        time=[0, 1, 2, 3, 4],
+        weight_max=1e200,
+    )
+    features = stream_features(stream)
+    friend = FEATURE_NAMES.index("triad_out_in_n")
+    assert features[3, friend : friend + 3].tolist() == [1.0, 0.0, 1.0]
+    negative = FEATURE_NAMES.index("log1p_given_neg_rater")
+    assert features[4, negative] == np.float32(np.log1p(1))
+
+
 def test_unseen_nodes_have_an_empty_history():
     stream = random_stream(50, 8, seed=4)
     (row,) = pair_features(stream, np.array([-1]), np.array([-1]), stream.time[-1:] + 1)

@@ -59,6 +59,10 @@ class _Group(TyperGroup):
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from error
         except (SignwiseError, ValueError, OSError) as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                # A library that was interrupted may raise an error of its own on the way out.
+                typer.echo("interrupted", err=True)
+                raise typer.Exit(130) from error
             if ctx.params.get("debug") or os.environ.get("SIGNWISE_DEBUG", "0") not in ("", "0"):
                 raise
             typer.echo(f"error: {_one_line(error)}", err=True)
@@ -104,7 +108,9 @@ def _options(
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    # Names from a file may hold anything; a terminal gets what it can show.
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _flush(code: int) -> int:

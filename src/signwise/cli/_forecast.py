@@ -92,7 +92,6 @@ def forecast(
     from signwise import data
     from signwise.config import load as load_config
     from signwise.errors import DataError
-    from signwise.events import EventStream
     from signwise.forecast import Columns, ForecastConfig, fit
 
     if (events is None) == (dataset is None):
@@ -101,25 +100,26 @@ def forecast(
     given: dict[str, Any] = {"train": train, "validation": validation, "ablation": ablation, "seed": seed}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     progress = False if quiet else None
+    columns = Columns(source=source, target=target, rating=rating, time=time)
     if dataset is not None:
-        stream = data.load(dataset, progress=progress)
-        if not isinstance(stream, EventStream):
-            raise DataError(f"{dataset} is not a stream of signed events")
-        result = fit(stream, out=out, config=settings, name=dataset, progress=progress)
-    else:
-        result = fit(
-            events,
-            out=out,
-            config=settings,
-            columns=Columns(source=source, target=target, rating=rating, time=time),
-            file_format=file_format.value,
-            time_unit=time_unit.value,
-            self_loops=self_loops.value,
-            duplicates=duplicates.value,
-            weight_max=weight_max,
-            strict=strict,
-            progress=progress,
-        )
+        if (columns, file_format, time_unit) != (Columns(), FormatOption.auto, UnitOption.s):
+            raise ValueError("--source, --target, --rating, --time, --format and --time-unit say how to read a file")
+        if not data.describe(dataset).record.startswith("LoadedStream"):
+            raise DataError(f"{dataset} is not a stream of signed events (signwise data list)")
+    result = fit(
+        events if dataset is None else data.load(dataset, progress=progress),
+        out=out,
+        config=settings,
+        columns=columns,
+        file_format=file_format.value,
+        time_unit=time_unit.value,
+        self_loops=self_loops.value,
+        duplicates=duplicates.value,
+        weight_max=weight_max,
+        strict=strict,
+        name=dataset,
+        progress=progress,
+    )
     typer.echo(summary(result, out))
 
 

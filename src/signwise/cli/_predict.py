@@ -27,6 +27,8 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Write the pairs with the probability that the source rates the target positively."""
+    if out is not None and out.is_dir():
+        raise ValueError(f"{out}: is a folder; give a file for the scores")
     from signwise.artifacts import atomic_write
     from signwise.forecast import Columns
     from signwise.forecast import predict as score
@@ -42,6 +44,11 @@ def predict(
     )
     if out is None:
         predictions.write_csv(sys.stdout)
+        return
+    if out.exists() and not out.is_file():
+        # A pipe or a device is written to, not replaced.
+        with out.open("w", encoding="utf-8", newline="") as stream:
+            predictions.write_csv(stream)
         return
     text = io.StringIO()
     predictions.write_csv(text)

@@ -20,7 +20,7 @@ from ._result import Forecast as Forecast
 from ._result import Protocol as Protocol
 from ._result import SignReport as SignReport
 from ._result import SplitSummary as SplitSummary
-from ._source import Columns as Columns
+from ._rows import Columns as Columns
 
 __all__ = [
     "LABELS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,8 @@ from signwise.errors import DataError
 from signwise.events import EventStream
 
 from ._parse import TICK_SECONDS, UNIT_SECONDS, Invalid, parse_event
-from ._source import Columns, FileFormat, Row, read_rows, table_rows
+from ._rows import Columns, Row
+from ._source import FORMATS, FileFormat, read_rows, table_rows
 
 Policy = Literal["keep", "drop", "reject"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
@@ -93,21 +94,14 @@ def read_events(
     for option, policy in (("self_loops", self_loops), ("duplicates", duplicates)):
         if policy not in ("keep", "drop", "reject"):
             raise ValueError(f"{option} is {policy!r}; expected keep, drop or reject")
-    if time_unit not in UNIT_SECONDS:
-        raise ValueError(f"time_unit is {time_unit!r}; expected one of: {', '.join(UNIT_SECONDS)}")
-    if file_format not in ("auto", "jsonl", "csv", "parquet"):
-        raise ValueError(f"file_format is {file_format!r}; expected auto, jsonl, csv or parquet")
+    check_form(file_format, time_unit)
     if weight_max is not None and not (math.isfinite(weight_max) and weight_max > 0):
         raise ValueError(f"weight_max is {weight_max}; expected a positive number")
     columns = columns or Columns()
     rows: Iterable[Row]
     if isinstance(source, EventStream):
-        lines, dropped = len(source), {}
-        if isinstance(source, LoadedStream):
-            name = name or source.provenance.name
-            dropped = {part.reason: part.count for part in source.provenance.dropped}
-            lines += sum(dropped.values())
-        return EventLog(name=name or "events", stream=source, lines=lines, rejects=(), dropped=dropped)
+        reader = _Reader(self_loops, duplicates, 1.0, strict, name or "events")
+        return reader.filter(source, weight_max)
     if isinstance(source, (str, Path)):
         name = name or str(source)
         rows = read_rows(Path(source), columns=columns, file_format=file_format)
@@ -122,6 +116,14 @@ def read_events(
     if on_lines is not None:
         on_lines(reader.lines % 4096)
     return reader.log(weight_max)
+
+
+def check_form(file_format: str, time_unit: str) -> None:
+    """Check the names of a format and a unit of time."""
+    if time_unit not in UNIT_SECONDS:
+        raise ValueError(f"time_unit is {time_unit!r}; expected one of: {', '.join(UNIT_SECONDS)}")
+    if file_format not in FORMATS:
+        raise ValueError(f"file_format is {file_format!r}; expected one of: {', '.join(FORMATS)}")
 
 
 class _Reader:
@@ -148,14 +150,40 @@ class _Reader:
         except Invalid as reason:
             self._reject(row, str(reason))
             return
+        if self._wanted(row, event):
+            self._events.append(event)
+            self._event_lines.append(row.line)
+
+    def filter(self, stream: EventStream, weight_max: float | None) -> EventLog:
+        """The log of a stream whose events are valid already: only the policies apply."""
+        lines = stream.line.tolist() if stream.line is not None else range(1, len(stream) + 1)
+        columns = (stream.source, stream.target, stream.rating, stream.time)
+        kept = []
+        for line, u, v, rating, time in zip(lines, *(column.tolist() for column in columns), strict=True):
+            event = (stream.nodes[u], stream.nodes[v], rating, time)
+            self.lines += 1
+            kept.append(self._wanted(Row(line, content=repr(event)), event))
+        if not all(kept):
+            stream = stream.select(np.asarray(kept))
+        if weight_max is not None:
+            stream = replace(stream, weight_max=weight_max)
+        name, dropped = self._name, dict(self._dropped)
+        if isinstance(stream, LoadedStream):
+            # What the data set itself left out belongs to the account.
+            for part in stream.provenance.dropped:
+                dropped[part.reason] = dropped.get(part.reason, 0) + part.count
+                self.lines += part.count
+        return EventLog(name=name, stream=stream, lines=self.lines, rejects=tuple(self._rejects), dropped=dropped)
+
+    def _wanted(self, row: Row, event: tuple[str, str, float, float]) -> bool:
+        """Whether the policies admit a valid event."""
         if event[0] == event[1] and not self._admit(row, "self-loop", f"self-loop: {event[0]!r} rates itself"):
-            return
+            return False
         if self._policies["duplicate"] != "keep":
             if event in self._seen and not self._admit(row, "duplicate", "duplicate of an earlier line"):
-                return
+                return False
             self._seen.add(event)
-        self._events.append(event)
-        self._event_lines.append(row.line)
+        return True
 
     def _admit(self, row: Row, kind: str, reason: str) -> bool:
         policy = self._policies[kind]

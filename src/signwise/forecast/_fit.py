@@ -29,7 +29,8 @@ from signwise.progress import Progress
 from ._events import EventLog, Policy, TimeUnit, read_events
 from ._model import Forecaster, ForecastModel
 from ._result import AblationRow, DatasetSummary, Forecast, Protocol, SignReport, SplitSummary
-from ._source import Columns, FileFormat
+from ._rows import Columns
+from ._source import FileFormat
 from ._write import check_output, iso_time, write_run
 
 PARTS = ("train", "validation", "test")
@@ -50,6 +51,15 @@ class ForecastConfig:
     validation: float = 0.15
     ablation: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.train < 1 and 0 < self.validation < 1 and self.train + self.validation < 1):
+            raise ValueError(
+                f"train={self.train} and validation={self.validation} must each be in (0, 1) and leave a share for "
+                "the test part"
+            )
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
 
 
 def fit(
@@ -121,19 +131,20 @@ def fit(
     with _stage("Running features", len(stream), progress) as advance:
         features = stream_features(stream, weight_max=scale, on_events=advance)
     slices = split.slices(stream)
+    train = _training_order(stream, split, scale)
     forecasters: dict[str, Forecaster] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}
     reports: dict[str, SignReport] = {}
     rows = len(SIGN_MODELS) + (len(FEATURE_GROUPS) if config.ablation else 0)
     with _stage("Fitting forecasters", rows, progress) as advance:
         for name in SIGN_MODELS:
-            forecaster = _forecaster(_new_model(name, config.seed), features, stream, split)
+            forecaster = _forecaster(_new_model(name, config.seed), features, stream, split, train)
             forecasters[name], scores[name] = forecaster, forecaster.score(features)
             reports[name] = _measure(stream, split, slices, scores[name], forecaster.threshold)
             advance(1)
         ablation: tuple[AblationRow, ...] = ()
         if config.ablation:
-            ablation = tuple(_ablation(features, stream, split, reports["boosting"], config.seed, advance))
+            ablation = tuple(_ablation(features, stream, split, train, reports["boosting"], config.seed, advance))
     selected = max(reports, key=lambda name: reports[name].validation.auc or 0.0)
     result = Forecast(
         dataset=_dataset(log, scale),
@@ -162,17 +173,32 @@ def _new_model(name: str, seed: int) -> SignModel:
     return Boosting(random_state=seed) if name == "boosting" else SIGN_MODELS[name]()
 
 
-def _forecaster(model: SignModel, features: npt.NDArray[np.float32], stream: EventStream, split: Split) -> Forecaster:
+def _forecaster(
+    model: SignModel,
+    features: npt.NDArray[np.float32],
+    stream: EventStream,
+    split: Split,
+    train: npt.NDArray[np.intp],
+) -> Forecaster:
     sign = stream.sign
-    fitted = model.fit(features[split.train], sign[split.train])
+    fitted = model.fit(features[train], sign[train])
     # Calibrated on training events, so that no validation score knows of a later validation event.
     calibration = (
-        Platt(slope=1.0, intercept=0.0)
-        if fitted.log_odds
-        else Platt.fit(fitted.margin(features[split.train]), sign[split.train])
+        Platt(slope=1.0, intercept=0.0) if fitted.log_odds else Platt.fit(fitted.margin(features[train]), sign[train])
     )
     score = calibration(fitted.margin(features[split.validation]))
     return Forecaster(model=fitted, calibration=calibration, threshold=best_threshold(sign[split.validation], score))
+
+
+def _training_order(stream: EventStream, split: Split, scale: float) -> npt.NDArray[np.intp]:
+    """The training events by time, names of both ends and value, so that a sum over them has one rounding.
+
+    Events of equal time have no order of their own: the order in which they came must not reach a fitted model.
+    """
+    rank = np.empty(stream.num_nodes, np.int64)
+    rank[sorted(range(stream.num_nodes), key=stream.nodes.__getitem__)] = np.arange(stream.num_nodes)
+    order = np.lexsort((stream.normalized(scale), rank[stream.target], rank[stream.source], stream.time))
+    return order[split.train[order]]
 
 
 def _measure(
@@ -200,6 +226,7 @@ def _ablation(
     features: npt.NDArray[np.float32],
     stream: EventStream,
     split: Split,
+    train: npt.NDArray[np.intp],
     full: SignReport,
     seed: int,
     advance: Any,
@@ -212,7 +239,7 @@ def _ablation(
     )
     for group, columns in FEATURE_GROUPS.items():
         kept = tuple(sorted(set(range(len(FEATURE_NAMES))) - set(columns)))
-        forecaster = _forecaster(Boosting(columns=kept, random_state=seed), features, stream, split)
+        forecaster = _forecaster(Boosting(columns=kept, random_state=seed), features, stream, split, train)
         part = split.validation
         measured = sign_metrics(stream.sign[part], forecaster.score(features[part]), forecaster.threshold)
         assert measured is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,14 @@ def parse_event(values: tuple[Any, ...], unit_seconds: float) -> tuple[str, str,
 
 def parse_node(value: Any, field: str) -> str:
     """The name of a node: a text that is not empty, or a whole number."""
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and value.strip():
         return value
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         raise Invalid(f"{field} is missing")
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return str(int(value))
-    # Tables turn a column of numbers with gaps into floats.
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+    # Tables turn a column of numbers with gaps into floats; beyond 2**53 those would merge nodes.
+    if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) <= 2**53:
         return str(int(value))
     raise Invalid(f"{field} is {value!r}; expected a name or a whole number")
 
@@ -55,6 +56,8 @@ def parse_node(value: Any, field: str) -> str:
 def parse_time(value: Any, unit_seconds: float) -> float:
     """Seconds since 1970 of a number, a date, or an ISO 8601 text (UTC unless it says otherwise)."""
     moment: dt.datetime | None = None
+    if type(value).__name__ == "NaTType":
+        raise Invalid("time is missing")
     if isinstance(value, dt.datetime):
         moment = value
     elif isinstance(value, dt.date):
@@ -69,8 +72,6 @@ def parse_time(value: Any, unit_seconds: float) -> float:
         if abs(seconds) > MAX_SECONDS:
             raise Invalid(f"time {value} is out of range (at most {MAX_SECONDS:.3g} s from 1970)")
         return seconds
-    if moment != moment:  # the "not a time" of a table
-        raise Invalid("time is missing")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     # Differences are exact, where datetime.timestamp rounds through floating point.
@@ -86,14 +87,23 @@ def _is_number(text: str) -> bool:
 
 
 def _parse_number(value: Any, field: str) -> float:
-    if value is None or value == "":
+    if is_missing(value) and not isinstance(value, float):
         raise Invalid(f"{field} is missing")
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, np.number)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal, np.number)):
         raise Invalid(f"{field} is {value!r}; expected a number")
     try:
+        if isinstance(value, str) and "_" in value:
+            raise ValueError
         number = float(value)
     except (ValueError, OverflowError):
         raise Invalid(f"{field} {str(value)[:80]!r} is not a number") from None
     if not math.isfinite(number):
         raise Invalid(f"{field} is {number}; expected a finite number")
     return number
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for none: None, an empty text, NaN, or the missing values of a table."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return True
+    return type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))

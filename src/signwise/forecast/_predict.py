@@ -13,10 +13,11 @@ import numpy.typing as npt
 from signwise.errors import DataError
 from signwise.progress import Progress
 
-from ._events import TimeUnit
+from ._events import TimeUnit, check_form
 from ._model import ForecastModel
-from ._parse import UNIT_SECONDS, Invalid, parse_node, parse_time
-from ._source import Columns, FileFormat, Row, read_rows, table_rows
+from ._parse import UNIT_SECONDS, Invalid, is_missing, parse_node, parse_time
+from ._rows import Columns, Row
+from ._source import FileFormat, read_rows, table_rows
 from ._write import decimal_seconds
 
 PAIR_FIELDS = ("source", "target", "time")
@@ -69,7 +70,8 @@ def predict(
     Args:
         model: a model, its directory, or the run directory that contains it.
         pairs: a file or table with columns source, target and, if wanted, time; a CSV file without a header is
-            taken in that order. A pair without a time is scored at the moment after the model's last event.
+            taken in that order if the model knows a name of its first line. A pair without a time is scored at the
+            moment after the model's last event.
         forecaster: name of the forecaster; by default the one that was best on validation.
         columns: where the fields stand; by default ``source``, ``target`` and ``time``.
         file_format, time_unit: see :func:`read_events`.
@@ -79,10 +81,12 @@ def predict(
         One score for each pair. Names that the model has not seen are new nodes without a history.
 
     Raises:
-        DataError: the file cannot be used, or a line is not a pair; nothing is skipped.
+        DataError: the file cannot be used, its first line may be a header, or a line is not a pair; nothing is
+            skipped.
         ArtifactError: there is no readable model.
         ValueError: the model has no such forecaster.
     """
+    check_form(file_format, time_unit)
     fitted = model if isinstance(model, ForecastModel) else ForecastModel.load(model)
     columns = columns or Columns()
     if isinstance(pairs, (str, Path)):
@@ -93,7 +97,15 @@ def predict(
         rows = table_rows(pairs, fields=PAIR_FIELDS, columns=columns, required=2)
     now = int(fitted.stream.time[-1]) + 1
     tick = fitted.stream.tick_seconds
-    asked = [_pair(row, name, UNIT_SECONDS[time_unit], tick, now) for row in rows]
+    asked: list[tuple[str, str, int]] = []
+    for row in rows:
+        pair = _pair(row, name, UNIT_SECONDS[time_unit], tick, now)
+        if not asked and row.headerless and not {pair[0], pair[1]} & set(fitted.stream.nodes):
+            raise DataError(
+                f"{name}: line {row.line} may be a header, as the model knows none of its names: name its columns "
+                "(--source, --target), or, if it is a pair, put the header source,target before it"
+            )
+        asked.append(pair)
     if not asked:
         raise DataError(f"{name}: holds no pairs")
     source, target, time = zip(*asked, strict=True)
@@ -115,9 +127,8 @@ def _pair(row: Row, name: str, unit_seconds: float, tick_seconds: float, now: in
         if row.problem is not None:
             raise Invalid(row.problem)
         source, target = parse_node(row.values[0], "source"), parse_node(row.values[1], "target")
-        time = row.values[2]
-        if time is None or time == "" or (isinstance(time, float) and time != time):
+        if is_missing(row.values[2]):
             return source, target, now
-        return source, target, round(parse_time(time, unit_seconds) / tick_seconds)
+        return source, target, round(parse_time(row.values[2], unit_seconds) / tick_seconds)
     except Invalid as reason:
         raise DataError(f"{name}: line {row.line}: {reason}") from None

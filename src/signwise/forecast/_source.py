@@ -3,64 +3,36 @@
 from __future__ import annotations
 
 import bz2
-import csv
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
+import numpy as np
 import orjson
 
 from signwise.errors import DataError, import_extra
 
-from ._parse import Invalid, parse_time
+from ._csv import csv_rows
+from ._rows import FIELDS, Columns, Row, wrong_columns
 
 FileFormat = Literal["auto", "jsonl", "csv", "parquet"]
-FIELDS = ("source", "target", "rating", "time")
+FORMATS = ("auto", "jsonl", "csv", "parquet")
 
-_COMPRESSED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+_COMPRESSED = (".gz", ".xz", ".bz2")
 _MAGIC = ((b"\x1f\x8b", gzip.open), (b"\xfd7zXZ\x00", lzma.open), (b"BZh", bz2.open))
+_DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Where each field of an event stands: a column name, or a JSON pointer such as ``/user/id``.
-
-    Args:
-        source: who rates.
-        target: who is rated.
-        rating: a number whose sign is the sign of the event and whose size is its weight.
-        time: seconds since 1970, or an ISO 8601 date and time.
-    """
-
-    source: str = "source"
-    target: str = "target"
-    rating: str = "rating"
-    time: str = "time"
-
-    def names(self) -> tuple[str, str, str, str]:
-        """The four places, in the order source, target, rating, time."""
-        return self.source, self.target, self.rating, self.time
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The raw fields of one line, or why it has none."""
-
-    line: int
-    values: tuple[Any, ...] = ()
-    problem: str | None = None
-    content: str = ""
+_BOM = b"\xef\xbb\xbf"
 
 
 def read_rows(
     path: Path, *, fields: tuple[str, ...] = FIELDS, columns: Columns, file_format: FileFormat, required: int = 4
 ) -> Iterator[Row]:
-    """The rows of a file.
+    """The rows of a file, which is opened once and read in order, so that a pipe will do.
 
     Args:
         path: a JSONL, CSV or Parquet file, compressed by gzip, xz or bzip2 or not.
@@ -70,7 +42,7 @@ def read_rows(
         required: how many of ``fields``, from the first, must have a column.
 
     Yields:
-        A row for each line that is not blank, in order.
+        A row for each record that is not blank, in order.
 
     Raises:
         DataError: the file is missing, empty, not readable, damaged, or lacks a column.
@@ -80,21 +52,27 @@ def read_rows(
         raise DataError(f"{path}: no such file")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give a JSONL, CSV or Parquet file")
+    number = 0
     try:
-        with path.open("rb") as raw:
-            head = raw.read(16)
+        with path.open("rb") as raw, _decompressed(path, raw) as stream:
+            head = stream.peek(16)
+            if not head:
+                raise DataError(f"{path}: the file is empty")
+            if file_format == "auto":
+                file_format = _guess_format(path, head)
+            if file_format == "parquet":
+                yield from _parquet_rows(path, stream, places, required)
+                return
+            reader = _jsonl_rows if file_format == "jsonl" else csv_rows
+            for row in reader(path, _lines(path, stream), places, required):
+                number = row.line
+                yield row
+    except _DAMAGED as error:
+        raise DataError(
+            f"{path}: the compressed data are damaged or end early, after line {number} ({error}); get the file again"
+        ) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if not head:
-        raise DataError(f"{path}: the file is empty")
-    if file_format == "auto":
-        file_format = _guess_format(path, head)
-    if file_format == "parquet":
-        yield from _parquet_rows(path, places, required)
-        return
-    lines = _text_lines(path, head)
-    reader = _jsonl_rows if file_format == "jsonl" else _csv_rows
-    yield from reader(path, lines, places, required)
+        raise DataError(f"{path}: cannot be read after line {number} ({error.strerror or error})") from error
 
 
 def table_rows(table: Any, *, fields: tuple[str, ...] = FIELDS, columns: Columns, required: int = 4) -> Iterator[Row]:
@@ -107,7 +85,7 @@ def table_rows(table: Any, *, fields: tuple[str, ...] = FIELDS, columns: Columns
     available = list(table) if isinstance(table, Mapping) else _column_names(table)
     missing = [name for name in places[:required] if name not in available]
     if missing:
-        raise DataError(_wrong_columns("the table", missing, available))
+        raise DataError(wrong_columns("the table", missing, available))
     values = [_as_list(table[name]) if name in available else None for name in places]
     lengths = {len(column) for column in values if column is not None}
     if len(lengths) != 1:
@@ -118,54 +96,45 @@ def table_rows(table: Any, *, fields: tuple[str, ...] = FIELDS, columns: Columns
         yield Row(line, row, content=repr(row))
 
 
+def _decompressed(path: Path, raw: io.BufferedReader) -> Any:
+    head = raw.peek(16)
+    for magic, opener in _MAGIC:
+        if head.startswith(magic):
+            return opener(raw, "rb")
+    if head and path.suffix.lower() in _COMPRESSED:
+        raise DataError(f"{path}: the name says {path.suffix} and the content is not compressed so")
+    return raw
+
+
 def _guess_format(path: Path, head: bytes) -> FileFormat:
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSED]
     last = suffixes[-1] if suffixes else ""
-    if head[:4] == b"PAR1" or last in (".parquet", ".pq"):
+    if head.startswith(b"PAR1") or last in (".parquet", ".pq"):
         return "parquet"
     if last in (".jsonl", ".ndjson", ".json"):
         return "jsonl"
     if last in (".csv", ".tsv"):
         return "csv"
-    for _, text in _text_lines(path, head):
-        if text.strip():
-            return "jsonl" if text.lstrip().startswith((b"{", b"[")) else "csv"
-    return "csv"
+    return "jsonl" if head.removeprefix(_BOM).lstrip().startswith((b"{", b"[")) else "csv"
 
 
-def _text_lines(path: Path, head: bytes) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines without their line ends, decompressed by the file's first bytes or its suffix."""
-    opener: Any = next((opener for magic, opener in _MAGIC if head.startswith(magic)), None)
-    if opener is None and path.suffix.lower() in _COMPRESSED:
-        raise DataError(f"{path}: the name says {path.suffix} and the content is not compressed so")
-    number = 0
-    stream: IO[bytes]
-    try:
-        with opener(path, "rb") if opener else path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                text = line.rstrip(b"\r\n")
-                if number == 1:
-                    if text.startswith(_UTF16):
-                        raise DataError(f"{path}: the text is UTF-16; convert it to UTF-8 first (iconv -t utf-8)")
-                    text = text.removeprefix(b"\xef\xbb\xbf")
-                yield number, text
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
-        raise DataError(
-            f"{path}: the compressed data are damaged or end early, after line {number} ({error}); get the file again"
-        ) from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read after line {number} ({error})") from error
-    if number == 0:
-        raise DataError(f"{path}: the file is empty")
+def _lines(path: Path, stream: Any) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines without their line ends."""
+    for number, line in enumerate(stream, 1):
+        text = line.rstrip(b"\r\n")
+        if number == 1:
+            if text.startswith(_UTF16):
+                raise DataError(f"{path}: the text is UTF-16; convert it to UTF-8 first (iconv -t utf-8)")
+            text = text.removeprefix(_BOM)
+        yield number, text
 
 
 def _jsonl_rows(
     path: Path, lines: Iterator[tuple[int, bytes]], places: Mapping[str, str], required: int
 ) -> Iterator[Row]:
     getters = [_pointer(place) for place in places.values()]
-    seen_fields: set[str] = set()
-    objects = 0
-    pending: list[Row] = []
+    never = dict(list(places.items())[:required])
+    first: list[str] | None = None
     for number, text in lines:
         if not text.strip():
             continue
@@ -173,118 +142,69 @@ def _jsonl_rows(
         try:
             document = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            row = Row(number, problem=f"not valid JSON: {error.msg}", content=content)
-        else:
-            if isinstance(document, dict):
-                objects += 1
-                values = tuple(getter(document) for getter in getters)
-                seen_fields.update(name for name, v in zip(places, values, strict=True) if v is not None)
-                row = Row(number, values, content=content)
-            elif number == 1 and isinstance(document, list):
-                raise DataError(f"{path}: holds one JSON array; write one object a line (jq -c '.[]')")
-            else:
-                row = Row(number, problem=f"expected a JSON object, got {type(document).__name__}", content=content)
-        if len(pending) < 100:
-            # A column that the first hundred lines never have is a wrong name, not a hundred bad lines.
-            pending.append(row)
-            if len(pending) == 100:
-                _check_fields(path, pending, places, required, seen_fields, objects)
-                yield from pending
-        else:
-            yield row
-    if len(pending) < 100:
-        _check_fields(path, pending, places, required, seen_fields, objects)
-        yield from pending
-
-
-def _check_fields(
-    path: Path, rows: list[Row], places: Mapping[str, str], required: int, seen: set[str], objects: int
-) -> None:
-    missing = [place for name, place in list(places.items())[:required] if name not in seen]
-    if objects and missing:
-        first = next(row for row in rows if row.problem is None)
-        available = list(orjson.loads(first.content))
-        raise DataError(_wrong_columns(str(path), missing, available))
-
-
-def _csv_rows(
-    path: Path, lines: Iterator[tuple[int, bytes]], places: Mapping[str, str], required: int
-) -> Iterator[Row]:
-    wanted = list(places.values())
-    index: list[int | None] | None = None
-    delimiter = ","
-    for number, text in lines:
-        if not text.strip():
+            yield Row(number, problem=f"not valid JSON: {error.msg}", content=content)
             continue
-        try:
-            line = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            content = text.decode("utf-8", "backslashreplace")
-            problem = f"not valid UTF-8 at byte {error.start + 1}"
-            if index is None:
-                raise DataError(f"{path}: line {number} is {problem}, so its columns are unknown") from error
+        if isinstance(document, list) and number == 1:
+            raise DataError(f"{path}: holds one JSON array; write one object a line (jq -c '.[]')")
+        if not isinstance(document, dict):
+            problem = f"expected a JSON object, got {type(document).__name__}"
             yield Row(number, problem=problem, content=content)
             continue
-        if index is None and "," not in line:
-            delimiter = next((mark for mark in "\t;" if mark in line), ",")
-        try:
-            # One line is one record: a stray quote must not swallow the lines after it.
-            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
-        except csv.Error as error:
-            yield Row(number, problem=f"not valid CSV: {error}", content=line)
-            continue
-        if index is None:
-            header = [cells.index(name) if name in cells else None for name in wanted]
-            if all(position is not None for position in header[:required]):
-                index = header
-                continue
-            named = any(position is not None for position in header)
-            if named or wanted != list(places) or not _is_data(cells, list(places), required):
-                missing = [name for name, position in zip(wanted[:required], header, strict=False) if position is None]
-                raise DataError(_wrong_columns(str(path), missing, cells))
-            index = list(range(len(wanted)))
-        needed = 1 + max(i for i in index[:required] if i is not None)
-        if needed > len(cells):
-            yield Row(number, problem=f"has {len(cells)} fields; expected at least {needed}", content=line)
-            continue
-        cells += [""] * (max(i for i in index if i is not None) + 1 - len(cells))
-        yield Row(number, tuple(None if i is None or not cells[i] else cells[i] for i in index), content=line)
+        first = list(document) if first is None else first
+        values = tuple(getter(document) for getter in getters)
+        if never:
+            for name, value in zip(places, values, strict=True):
+                if value is not None:
+                    never.pop(name, None)
+        yield Row(number, values, content=content)
+    if first is not None and never:
+        # A place that no line has is a wrong name, and not as many bad lines.
+        raise DataError(wrong_columns(str(path), never.values(), first))
 
 
-def _is_data(cells: list[str], fields: list[str], required: int) -> bool:
-    """Whether a first line without the wanted names can be a record, and not a header of other names."""
-    if len(cells) < required:
-        return False
-    time = fields.index("time")
-    if time >= len(cells) or (time >= required and not cells[time]):
-        return True
-    try:
-        parse_time(cells[time], 1.0)
-    except Invalid:
-        return False
-    return True
-
-
-def _parquet_rows(path: Path, places: Mapping[str, str], required: int) -> Iterator[Row]:
-    parquet = import_extra("pyarrow.parquet", "arrow", "to read Parquet files")
+def _parquet_rows(path: Path, stream: Any, places: Mapping[str, str], required: int) -> Iterator[Row]:
     arrow = import_extra("pyarrow", "arrow", "to read Parquet files")
+    parquet = import_extra("pyarrow.parquet", "arrow", "to read Parquet files")
+    # Parquet is read from its end: what is compressed or comes from a pipe is read whole.
+    plain = isinstance(stream, io.BufferedReader) and stream.seekable()
+    line = 0
     try:
-        file = parquet.ParquetFile(path)
+        file = parquet.ParquetFile(path if plain else io.BytesIO(stream.read()))
         available = list(file.schema_arrow.names)
         tops = {name: place.split("/")[1] if place.startswith("/") else place for name, place in places.items()}
         missing = [places[name] for name in list(places)[:required] if tops[name] not in available]
         if missing:
-            raise DataError(_wrong_columns(str(path), missing, available))
+            raise DataError(wrong_columns(str(path), missing, available))
         getters = [_pointer(place) for place in places.values()]
-        line = 0
-        for batch in file.iter_batches(columns=[top for top in dict.fromkeys(tops.values()) if top in available]):
-            for document in batch.to_pylist():
+        wanted = [top for top in dict.fromkeys(tops.values()) if top in available]
+        for batch in file.iter_batches(columns=wanted):
+            columns = [_arrow_values(arrow, column) for column in batch.columns]
+            for values in zip(*columns, strict=True):
                 line += 1
+                document = dict(zip(batch.schema.names, values, strict=True))
                 yield Row(line, tuple(getter(document) for getter in getters), content=str(document))
-    except (arrow.ArrowInvalid, arrow.ArrowException, OSError) as error:
+    except arrow.ArrowException as error:
         raise DataError(f"{path}: is not a readable Parquet file ({error})") from error
     if line == 0:
         raise DataError(f"{path}: the file has no rows")
+
+
+def _arrow_values(arrow: Any, column: Any) -> list[Any]:
+    """The Python values of an Arrow column; what Python's dates cannot hold stays text, to be rejected by row."""
+    kind = column.type
+    if arrow.types.is_timestamp(kind) and kind.unit == "ns":
+        column = column.cast(arrow.timestamp("us", kind.tz), safe=False)
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return [_arrow_value(scalar) for scalar in column]
+
+
+def _arrow_value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return f"{getattr(scalar, 'value', '?')} in {scalar.type}"
 
 
 def _pointer(place: str) -> Any:
@@ -306,14 +226,6 @@ def _pointer(place: str) -> Any:
     return get
 
 
-def _wrong_columns(where: str, missing: list[str], available: list[str]) -> str:
-    shown = ", ".join(available[:12]) + (", ..." if len(available) > 12 else "")
-    return (
-        f"{where}: no column {', '.join(repr(name) for name in missing)}; the columns are: {shown}. "
-        "Name the columns of your data (--source, --target, --rating, --time)"
-    )
-
-
 def _column_names(table: Any) -> list[str]:
     names = getattr(table, "column_names", None)
     if names is None:
@@ -324,6 +236,9 @@ def _column_names(table: Any) -> list[str]:
 
 
 def _as_list(column: Any) -> list[Any]:
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        # numpy would give numbers of its own unit.
+        column = column.astype("datetime64[us]")
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
             return list(getattr(column, method)())

@@ -18,7 +18,7 @@ Margins = npt.NDArray[np.float64]
 
 _RATEE_MEAN = FEATURE_NAMES.index("mean_got_ratee")
 _RATER_BIAS = FEATURE_NAMES.index("bias_rater")
-_PARALLEL_ROWS = 50_000
+_PARALLEL_ROWS = 500_000
 
 
 class SignModel(Protocol):
@@ -109,11 +109,14 @@ class Logistic:
     def fit(self, features: Floats, sign: Signs) -> Logistic:
         """Fit on train rows; both signs must occur."""
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
         x = features[:, self.columns].astype(np.float64)
         mean, scale = x.mean(0), x.std(0) + 1e-6
         model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=2000)
-        model.fit((x - mean) / scale, _both_signs(sign))
+        # One thread, because the sums of a matrix product depend on how it is shared out.
+        with threadpool_limits(1):
+            model.fit((x - mean) / scale, _both_signs(sign))
         coefficient = model.coef_[0] / scale
         intercept = float(model.intercept_[0] - coefficient @ mean)
         return Logistic(columns=self.columns, coefficient=coefficient, intercept=intercept)

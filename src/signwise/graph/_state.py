@@ -47,7 +47,10 @@ _DAY = 86_400.0
 
 
 class Rating(NamedTuple):
-    """One event inside a tie group: ids of both ends and the normalised signed value in [-1, 1]."""
+    """One event inside a tie group: ids of both ends and the normalised signed value in [-1, 1].
+
+    The sign of the event is the sign bit of ``x``: a weight too small for the scale is +0.0 or -0.0.
+    """
 
     source: int
     target: int
@@ -158,7 +161,8 @@ class SignedState:
         expected = [self._received_mean(e.target, g) for e in events]
         for (source, target, x), mean in zip(events, expected, strict=True):
             u, v = self._node[source], self._node[target]
-            negative = int(x < 0)
+            # The sign bit, which a value that underflows to zero keeps.
+            negative = int(math.copysign(1.0, x) < 0)
             u[negative] += 1.0
             u[4] += x
             u[6] += x - mean
@@ -188,13 +192,10 @@ class SignedState:
         out_v, in_v = self._out.get(v, _NO_EDGES), self._in.get(v, _NO_EDGES)
         values: list[float] = []
         for first, second in ((out_u, in_v), (out_u, out_v), (in_u, in_v), (in_u, out_v)):
-            count = total = signs = 0.0
-            for z in sorted(first.keys() & second.keys()):
-                product = first[z] * second[z]
-                count += 1.0
-                total += product
-                signs += 1.0 if product > 0 else -1.0
-            values += (count, total, signs)
+            products = [first[z] * second[z] for z in first.keys() & second.keys()]
+            # fsum rounds once, so that the order of the peers does not matter.
+            signs = sum(math.copysign(1.0, product) for product in products)
+            values += (float(len(products)), math.fsum(products), float(signs))
         return values
 
 
