@@ -50,6 +50,9 @@ class Publisher:
         start = 0
         if asked and self.honours_range and request.headers.get("If-Range") == etag:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(content):
+                request.send_error(416)
+                return
             request.send_response(206)
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         else:

@@ -66,6 +66,17 @@ def test_a_file_that_changed_meanwhile_is_fetched_anew(publisher, tmp_path):
     assert (tmp_path / "a").read_bytes() == CONTENT[::-1]
 
 
+def test_a_part_longer_than_the_file_is_thrown_away(publisher, tmp_path):
+    publisher.files["a"] = CONTENT
+    publisher.breaks, publisher.break_at = 4, 50_000
+    with pytest.raises(DataError):
+        download(publisher.url("a"), tmp_path / "a")
+    (tmp_path / "a.part").write_bytes(CONTENT + b"more")
+    download(publisher.url("a"), tmp_path / "a", checksum=sha256(CONTENT))
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert leftovers(tmp_path / "a") == []
+
+
 @pytest.mark.parametrize("lacking", ["honours_range", "sends_etag"])
 def test_a_server_that_cannot_resume_sends_it_again(publisher, tmp_path, lacking):
     setattr(publisher, lacking, False)

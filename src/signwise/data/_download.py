@@ -52,6 +52,11 @@ def download(
                 break
             except urllib.error.HTTPError as error:
                 error.close()
+                if error.code == 416 and attempt < _ATTEMPTS - 1:
+                    # What lies here is longer than the file is now: begin anew.
+                    file.truncate(0)
+                    _state_path(part).unlink(missing_ok=True)
+                    continue
                 raise DataError(_failed(url, target, f"the server answered {error.code} {error.reason}")) from error
             except urllib.error.URLError as error:
                 raise DataError(_failed(url, target, str(error.reason))) from error

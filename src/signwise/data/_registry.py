@@ -95,8 +95,8 @@ def describe(name: str) -> DatasetInfo:
     table = _by_name()
     if name not in table:
         near = difflib.get_close_matches(str(name), table, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no data set is called {name!r}{hint or "."} The names are: {', '.join(sorted(table))}")
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"no data set is called {name!r}{hint} The names are: {', '.join(sorted(table))}")
     return table[name]
 
 
