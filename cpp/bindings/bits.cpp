@@ -1,7 +1,5 @@
 #include "signwise/bits.hpp"
 
-#include <stdexcept>
-
 #include "bindings.hpp"
 
 using namespace signwise;
@@ -14,12 +12,6 @@ using OutWords = nb::ndarray<std::uint64_t, nb::ndim<2>, nb::c_contig, nb::devic
 template <class T>
 using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
 using Values = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require(bool ok, const char* what) {
-  if (!ok) throw std::invalid_argument(what);
-}
-
-std::int64_t length(std::size_t n) { return static_cast<std::int64_t>(n); }
 
 }  // namespace
 

@@ -18,12 +18,6 @@ using AnyArray = nb::ndarray<nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu
 template <int Dimensions>
 using AnyConst = nb::ndarray<nb::ro, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
 
-std::int64_t length(std::size_t n) { return static_cast<std::int64_t>(n); }
-
-void require(bool condition, const char* message) {
-  if (!condition) throw std::invalid_argument(message);
-}
-
 Lane lane_of(std::size_t bytes, bool floating) {
   switch (bytes) {
     case 1: return Lane::int8;

@@ -11,7 +11,13 @@
 using namespace signwise;
 
 void bind_runtime(nb::module_& m) {
-  m.attr("compiler") = __VERSION__;
+#if defined(__clang__)
+  m.attr("compiler") = "clang++ " __clang_version__;
+#elif defined(__GNUC__)
+  m.attr("compiler") = "g++ " __VERSION__;
+#else
+#error "the kernels use vector types of g++ and clang++"
+#endif
   m.def("best_isa", [] { return std::string(isa_name(best_isa())); });
   m.def("active_isa", [] { return std::string(isa_name(active_isa())); });
   m.def("set_isa", [](const std::string& name) {

@@ -291,9 +291,9 @@ void pairs(const u64* a, i64 a_stride, const u64* b, i64 b_stride, i64 rows, i64
            std::int32_t scale, std::int32_t* out, i64 out_stride) {
   if (words <= 4) {  // too short for a vector
     for (i64 i = 0; i < rows; ++i) {
-      i64 count = 0;
+      u64 count = 0;
       for (i64 w = 0; w < words; ++w) count += __builtin_popcountll(a[i * a_stride + w] ^ b[i * b_stride + w]);
-      out[i * out_stride] = base + scale * static_cast<std::int32_t>(count);
+      out[i * out_stride] = affine(base, scale, count);
     }
     return;
   }
@@ -320,7 +320,7 @@ void pairs(const u64* a, i64 a_stride, const u64* b, i64 b_stride, i64 rows, i64
   }
   for (; i < rows; ++i) {
     const __m512i sum = row_counts(a + i * a_stride, b + i * b_stride, words);
-    out[i * out_stride] = base + scale * static_cast<std::int32_t>(_mm512_reduce_add_epi64(sum));
+    out[i * out_stride] = affine(base, scale, static_cast<u64>(_mm512_reduce_add_epi64(sum)));
   }
 }
 

@@ -27,7 +27,7 @@ struct Simd {
   static void put(const vec (&counts)[C], int columns, std::int32_t base, std::int32_t scale, std::int32_t* out) {
     SIGNWISE_UNROLL
     for (int j = 0; j < 2 * C; ++j)
-      if (j < columns) out[j] = base + scale * static_cast<std::int32_t>(counts[j / 2][j % 2]);
+      if (j < columns) out[j] = affine(base, scale, counts[j / 2][j % 2]);
   }
 };
 

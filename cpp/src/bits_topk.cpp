@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -27,33 +26,38 @@ bool nearer(const Found& a, const Found& b) {
 // when it is strictly nearer, so equal distances keep the lowest indices.
 class Nearest {
  public:
-  explicit Nearest(i64 k) : k_(static_cast<std::size_t>(k)) { heap_.reserve(k_); }
+  // `rows` is the number of rows that will be offered.
+  Nearest(i64 k, i64 rows) : k_(static_cast<std::size_t>(k)) {
+    heap_.reserve(static_cast<std::size_t>(std::min(k, rows)));
+  }
 
-  std::int32_t limit() const { return limit_; }
+  bool full() const { return heap_.size() == k_; }
+
+  // The largest distance kept; only of use when full, as any distance enters before.
+  std::int32_t limit() const { return heap_.front().distance; }
 
   void offer(std::int32_t distance, i64 index) {
-    if (distance >= limit_) return;
-    if (heap_.size() == k_) {
+    if (full()) {
+      if (distance >= limit()) return;
       std::pop_heap(heap_.begin(), heap_.end(), nearer);
       heap_.back() = {distance, index};
     } else {
       heap_.push_back({distance, index});
     }
     std::push_heap(heap_.begin(), heap_.end(), nearer);
-    if (heap_.size() == k_) limit_ = heap_.front().distance;
   }
 
   const std::vector<Found>& found() const { return heap_; }
 
  private:
   std::size_t k_;
-  std::int32_t limit_ = std::numeric_limits<std::int32_t>::max();
   std::vector<Found> heap_;
 };
 
 void offer_all(const BitsTier& tier, const std::int32_t* d, i64 count, i64 first, Nearest& nearest) {
   for (i64 i = 0; i < count; i += 64) {
-    u64 hits = tier.below(d + i, static_cast<int>(std::min<i64>(64, count - i)), nearest.limit());
+    const int some = static_cast<int>(std::min<i64>(64, count - i));
+    u64 hits = nearest.full() ? tier.below(d + i, some, nearest.limit()) : ~u64{0} >> (64 - some);
     for (; hits; hits &= hits - 1) {
       const i64 at = i + __builtin_ctzll(hits);
       nearest.offer(d[at], first + at);
@@ -109,11 +113,14 @@ void hamming_topk(const u64* query, i64 q, const u64* base, i64 n, i64 words, i6
   parallel_for(blocks, pieces == 1 && few_rows < n ? 1 : blocks, threads, [&](i64 from, i64 to) {
     for (i64 b = from; b < to; ++b) {
       const i64 first = b * block, queries = std::min(block, q - first);
-      std::vector<std::vector<Nearest>> nearest(
-          static_cast<std::size_t>(pieces), std::vector<Nearest>(static_cast<std::size_t>(queries), Nearest(k)));
+      const auto begin_of = [&](i64 piece) { return n * piece / pieces; };
+      std::vector<std::vector<Nearest>> nearest(static_cast<std::size_t>(pieces));
+      for (i64 piece = 0; piece < pieces; ++piece)
+        for (i64 i = 0; i < queries; ++i)
+          nearest[static_cast<std::size_t>(piece)].emplace_back(k, begin_of(piece + 1) - begin_of(piece));
       parallel_for(pieces, 1, threads, [&](i64 piece, i64 last) {
         for (; piece < last; ++piece)
-          search(tier, query + first * words, queries, base, n * piece / pieces, n * (piece + 1) / pieces, words,
+          search(tier, query + first * words, queries, base, begin_of(piece), begin_of(piece + 1), words,
                  nearest[static_cast<std::size_t>(piece)].data());
       });
       for (i64 i = 0; i < queries; ++i) {

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -23,7 +24,7 @@ class Pool {
   std::mutex in_use;
 
   void run(std::int64_t n, std::int64_t piece, int threads, const Body& body) {
-    grow(threads - 1);
+    const int helpers = std::min(threads - 1, grow(threads - 1));
     {
       std::lock_guard<std::mutex> lock(mutex_);
       body_ = &body;
@@ -31,7 +32,7 @@ class Pool {
       piece_ = piece;
       next_.store(0);
       error_ = nullptr;
-      seats_ = threads - 1;
+      seats_ = helpers;
       ++job_;
     }
     wake_.notify_all();
@@ -44,8 +45,13 @@ class Pool {
   }
 
  private:
-  void grow(int count) {
-    while (static_cast<int>(workers_.size()) < count) workers_.emplace_back([this] { loop(); });
+  // The number of workers, at least `count` unless the system refuses more threads: fewer then do the same work.
+  int grow(int count) {
+    try {
+      while (static_cast<int>(workers_.size()) < count) workers_.emplace_back([this] { loop(); });
+    } catch (const std::system_error&) {
+    }
+    return static_cast<int>(workers_.size());
   }
 
   void loop() {

@@ -132,3 +132,20 @@ def test_files_that_are_something_else(tmp_path):
     pack_ternary(np.ones(3)).save(tmp_path / "ternary")
     with pytest.raises(ArtifactError, match="expected 'PackedBits/1'"):
         PackedBits.load(tmp_path / "ternary")
+
+
+@pytest.mark.parametrize("length", [True, np.True_, 3.0, "3", None])
+def test_a_length_is_a_whole_number(length):
+    with pytest.raises(TypeError, match="length must be a whole number"):
+        PackedBits(np.zeros(1, np.uint64), length)
+
+
+@pytest.mark.parametrize("length", [-1, 2**31])
+def test_a_length_fits_in_a_distance(length):
+    words = np.broadcast_to(np.uint64(0), (2, max(0, (length + 63) // 64)))
+    with pytest.raises(ValueError, match="length is .*; it must be between 0 and 2147483647"):
+        PackedBits(words, length)
+
+
+def test_a_length_of_numpy_becomes_an_int():
+    assert type(PackedBits(np.zeros(1, np.uint64), np.int64(7)).length) is int

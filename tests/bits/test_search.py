@@ -3,9 +3,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signwise.bits import hamming_topk, pack
+from signwise import _native
+from signwise.bits import PackedBits, hamming_topk, pack, xnor_matmul
 
 from ..oracles import bits as oracle
+
+TIERS = [] if _native.core() is None else _native.ISA_NAMES[: _native.ISA_NAMES.index(_native.best_isa()) + 1]
 
 
 def signs(rng, *shape):
@@ -69,3 +72,26 @@ def test_wrong_arguments():
         hamming_topk(pack(np.ones((1, 3))), p, 1)
     with pytest.raises(TypeError, match="base must be PackedBits"):
         hamming_topk(p, np.ones((4, 70)), 1)
+
+
+@pytest.mark.skipif(_native.core() is None, reason="the extension is not built")
+@pytest.mark.parametrize("tier", TIERS)
+def test_rows_as_far_apart_as_can_be(tier):
+    """The largest distance is the largest int32, which no limit of the search may exclude."""
+    length = 2**31 - 1
+    ones = np.full((1, 2**25), 2**64 - 1, np.uint64)
+    ones[0, -1] >>= np.uint64(1)
+    query, base = PackedBits(ones, length), PackedBits(np.zeros_like(ones), length)
+    with _native.force_isa(tier):
+        distances, indices = hamming_topk(query, base, 1)
+        product = xnor_matmul(query, base)
+    assert (distances.tolist(), indices.tolist()) == ([[length]], [[0]])
+    assert product.tolist() == [[-length]]
+
+
+def test_k_of_numpy_and_k_that_is_not_whole():
+    p = pack(np.ones((4, 70)))
+    assert np.array_equal(hamming_topk(p, p, np.int64(2))[1], hamming_topk(p, p, 2)[1])
+    for k in (2.0, True, "2"):
+        with pytest.raises(TypeError, match="k must be a whole number"):
+            hamming_topk(p, p, k)

@@ -102,3 +102,19 @@ def test_wrong_arguments():
     for options in ({"seed": -1}, {"step": 2**32}, {"offset": -1}):
         with pytest.raises(ValueError, match=next(iter(options))):
             majority_ternary(t, ties="coin", **options)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_whole_numbers_of_numpy(kind):
+    """A seed of 32 bits may not overflow on its way through the mixing function."""
+    x = np.random.default_rng(0).integers(-1, 2, (4, 200)).astype(np.int8)
+    votes = pack_ternary(x).to(kind)
+    plain = majority_ternary(votes, ties="coin", seed=2**32 - 1, step=2**31, offset=2**40 + 3)
+    numpy = majority_ternary(
+        votes, ties="coin", seed=np.uint32(2**32 - 1), step=np.int64(2**31), offset=np.int64(2**40 + 3)
+    )
+    assert numpy == plain
+    for name in ("seed", "step", "offset"):
+        for value in (1.0, True, None):
+            with pytest.raises(TypeError, match=f"{name} must be a whole number"):
+                majority_ternary(votes, ties="coin", **{name: value})

@@ -1,6 +1,8 @@
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +120,55 @@ def test_number_of_threads():
         result = run(program, SIGNWISE_THREADS=setting)
         assert result.returncode != 0
         assert f"SIGNWISE_THREADS is '{setting}'" in result.stderr
+
+
+@native
+def test_the_compiler_is_named():
+    assert _native.core().compiler.split()[0] in ("g++", "clang++")
+    assert _native.available()[1].endswith(f"compiled by {_native.core().compiler}")
+
+
+def test_a_missing_extension_says_what_to_do():
+    program = "import sys; sys.modules['signwise._native._core'] = None\nfrom signwise import _native\n"
+    result = run(program + "print(*_native.available())", SIGNWISE_NATIVE="1")
+    assert result.stdout.strip() == (
+        "False not built when signwise was installed: no compiler, or the build failed; reinstall with pip install -v"
+    )
+
+
+@native
+def test_a_system_that_refuses_threads():
+    program = """
+import resource
+from signwise import _native
+core = _native.core()
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + 2**25, size + 2**25))
+for _ in range(3):
+    print(core.parallel_sum(100_000, 1, 200, False))
+"""
+    result = run(program)
+    assert result.stdout.split() == ["4999950000"] * 3, result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("required", "built"), [("0", True), ("1", False)])
+def test_a_failed_compilation(required, built, tmp_path):
+    pytest.importorskip("scikit_build_core", reason="builds a wheel")
+    root = Path(__file__).parents[2]
+    if not (root / "CMakeLists.txt").is_file():
+        pytest.skip("the sources are not beside the tests")
+    for name in ("pyproject.toml", "CMakeLists.txt", "README.md", "LICENSE"):
+        shutil.copy(root / name, tmp_path)
+    (tmp_path / "src" / "signwise").mkdir(parents=True)
+    shutil.copy(root / "src" / "signwise" / "__init__.py", tmp_path / "src" / "signwise")
+    result = subprocess.run(
+        [sys.executable, "-c", "from scikit_build_core.build import build_wheel; build_wheel('dist')"],
+        cwd=tmp_path,
+        env={**os.environ, "CXX": "/bin/false", "SIGNWISE_REQUIRE_NATIVE": required},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (result.returncode == 0) == built, result.stderr
+    assert len(list(tmp_path.glob("dist/*.whl"))) == built

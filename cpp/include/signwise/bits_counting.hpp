@@ -148,7 +148,7 @@ void generic_pairs(const u64* a, i64 a_stride, const u64* b, i64 b_stride, i64 r
                    std::int32_t scale, std::int32_t* out, i64 out_stride) {
   for (i64 i = 0; i < rows; ++i)
     out[i * out_stride] =
-        base + scale * static_cast<std::int32_t>(row_count<Simd>(a + i * a_stride, b + i * b_stride, words));
+        affine(base, scale, static_cast<u64>(row_count<Simd>(a + i * a_stride, b + i * b_stride, words)));
 }
 
 inline u64 generic_below(const std::int32_t* d, int count, std::int32_t limit) {

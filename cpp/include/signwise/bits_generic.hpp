@@ -17,6 +17,12 @@ namespace {
 using u64 = std::uint64_t;
 using i64 = std::int64_t;
 
+// base + scale * count. The result fits in 32 bits, its product need not, so the sum is taken modulo 2^32.
+inline std::int32_t affine(std::int32_t base, std::int32_t scale, u64 count) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(base) +
+                                   static_cast<std::uint32_t>(scale) * static_cast<std::uint32_t>(count));
+}
+
 inline u64 low_bits(i64 count) { return count >= 64 ? ~u64{0} : (u64{1} << count) - 1; }
 
 // 64 bytes of 0 or 1 to one word: the product moves bit 0 of byte i to bit 56 + i.

@@ -24,7 +24,9 @@ def _load() -> None:
     try:
         extension = importlib.import_module("signwise._native._core")
     except ModuleNotFoundError:
-        _load_error = "not built: no C++ compiler was at hand when signwise was installed"
+        _load_error = (
+            "not built when signwise was installed: no compiler, or the build failed; reinstall with pip install -v"
+        )
         return
     except ImportError as error:
         _load_error = f"cannot be loaded ({error})"
@@ -54,7 +56,7 @@ def available() -> tuple[bool, str]:
     """Whether the native kernels are in use, and a phrase that says why or why not."""
     if _core is None:
         return False, _load_error or "switched off"
-    return True, f"{_core.active_isa()} kernels, compiled by g++ {_core.compiler}"
+    return True, f"{_core.active_isa()} kernels, compiled by {_core.compiler}"
 
 
 def best_isa() -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._native import _bits as _native
 from ._files import read_planes, write_planes
-from ._kinds import describe, is_tensor
+from ._kinds import describe, is_tensor, whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +26,11 @@ class PackedBits:
     Args:
         words: numpy uint64, or a torch int64 tensor of the same bits, shape ``(..., ceil(length / 64))``.
             Padding bits must be 0; this is not checked here, :meth:`from_words` checks it.
-        length: values of a row, K.
+        length: values of a row, 0 <= K < 2^31, so that a distance fits in int32.
+
+    Raises:
+        TypeError: words of another kind or dtype, or a length that is not a whole number.
+        ValueError: a length out of range, or one that does not fit the last axis.
 
     Example:
         >>> import numpy as np
@@ -56,6 +60,7 @@ class PackedBits:
             raise TypeError(f"words must be a numpy array or a torch tensor, got {describe(words)}")
         if not good:
             raise TypeError(f"words must be uint64 (numpy) or int64 (torch), got {words.dtype}")
+        object.__setattr__(self, "length", whole(self.length, "length", 0, 2**31 - 1))
         if words.ndim < 1 or words.shape[-1] != (self.length + 63) // 64:
             raise ValueError(
                 f"words of shape {tuple(words.shape)} cannot hold rows of length {self.length}: "
@@ -70,9 +75,9 @@ class PackedBits:
             ValueError: a padding bit is set.
         """
         packed = cls(words, length)
-        if length % 64:
+        if packed.length % 64:
             last = packed.words[..., -1]
-            if bool(((last >> (length % 64)) != 0).any()):
+            if bool(((last >> (packed.length % 64)) != 0).any()):
                 raise ValueError(f"words have bits set past length {length}; padding bits must be 0")
         return packed
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._native import _bits as _native
+from ._kinds import whole
 from ._packed import PackedBits
 from ._products import check_pair
 
@@ -26,7 +27,7 @@ def hamming_topk(query: PackedBits, base: PackedBits, k: int) -> tuple[Any, Any]
         the words are.
 
     Raises:
-        TypeError: an argument is not packed, or one is numpy and the other torch.
+        TypeError: an argument is not packed, one is numpy and the other torch, or k is not a whole number.
         ValueError: lengths or axes do not fit, or k is not in 1..N.
 
     Example:
@@ -39,8 +40,7 @@ def hamming_topk(query: PackedBits, base: PackedBits, k: int) -> tuple[Any, Any]
     check_pair(query, base, ("query", "base"))
     if base.ndim != 2 or query.ndim not in (1, 2):
         raise ValueError(f"query {query.shape} must have one or two axes and base {base.shape} two")
-    if not 1 <= k <= len(base):
-        raise ValueError(f"k is {k}; base has {len(base)} rows, so k must be between 1 and {len(base)}")
+    k = whole(k, "k", 1, len(base))
     rows = query.words if query.ndim == 2 else query.words[None]
     distances: Any
     indices: Any

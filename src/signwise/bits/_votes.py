@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .._native import _bits as _native
-from ._kinds import describe
+from ._kinds import describe, whole
 from ._packed import PackedBits
 from ._ternary import TernaryBits
 
@@ -75,7 +75,7 @@ def majority_ternary(
         Packed values of shape ``(..., K)``.
 
     Raises:
-        TypeError: votes is not packed ternary.
+        TypeError: votes is not packed ternary, or a number is not whole.
         ValueError: there is no first axis or no voter, or an option is out of its range.
 
     Example:
@@ -92,11 +92,8 @@ def majority_ternary(
     _voters(votes)
     if ties not in ("abstain", "coin"):
         raise ValueError(f"ties is {ties!r}; it must be 'abstain' or 'coin'")
-    for name, value in (("seed", seed), ("step", step)):
-        if not 0 <= value < 2**32:
-            raise ValueError(f"{name} is {value}; it must be at least 0 and below 2**32")
-    if offset < 0:
-        raise ValueError(f"offset is {offset}; it must be at least 0")
+    seed, step = whole(seed, "seed", 0, 2**32 - 1), whole(step, "step", 0, 2**32 - 1)
+    offset = whole(offset, "offset", 0)
     key = mix(step ^ mix(seed))
     coin = ties == "coin"
     planes = votes.nonzero.words, votes.positive.words
