@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# With a compiler at hand an install without the kernels is an error, not a fallback.
+export SIGNWISE_REQUIRE_NATIVE ?= $(if $(shell command -v c++ || command -v g++ || command -v clang++),1,0)
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 
 .PHONY: help demo test test-all lint format bench docs wheel native clean
