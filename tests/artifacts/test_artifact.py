@@ -1,6 +1,8 @@
 """Saving and loading: what goes in comes out, and every kind of damage has its own clear error."""
 
+import hashlib
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from signwise import artifacts
+from signwise.artifacts import _manifest, _staging
 from signwise.errors import ArtifactError
 
 DTYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
@@ -175,3 +178,108 @@ def test_reserved_file_names(tmp_path, name):
 def test_kind_and_version_are_checked(tmp_path, kind, version):
     with pytest.raises(ValueError, match="must be at least 1"):
         artifacts.save(tmp_path / "x", kind=kind, version=version)
+
+
+def test_a_reserved_tensor_name(tmp_path):
+    with pytest.raises(ValueError, match="'__metadata__' is reserved"):
+        artifacts.save(tmp_path / "x", kind="toy", version=1, tensors={"__metadata__": np.ones(2)})
+
+
+@pytest.fixture(params=["exchange", "two renames"])
+def swap(request, monkeypatch):
+    if request.param == "two renames":
+        monkeypatch.setattr(_staging, "_exchange", lambda first, second: False)
+
+
+def test_a_reader_beside_a_writer_sees_one_save(tmp_path, swap):
+    path, rounds = tmp_path / "model", 150
+
+    def write(i):
+        artifacts.save(path, kind="toy", version=1, tensors={"w": np.full(2000, i)}, meta={"i": i})
+
+    def write_all():
+        for i in range(1, rounds):
+            write(i)
+
+    write(0)
+    writer = threading.Thread(target=write_all)
+    writer.start()
+    seen = []
+    while writer.is_alive():
+        model = load(path)
+        seen.append(model.meta["i"])
+        assert (model.tensors["w"] == model.meta["i"]).all()
+    writer.join()
+    assert seen == sorted(seen)
+    assert load(path).meta == {"i": rounds - 1}
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "meta.json", "tensors.safetensors"])
+def test_replaced_between_two_reads(saved, monkeypatch, name):
+    """The artifact is replaced just before one of its files is read."""
+    read_file, replaced = _manifest.read_file, []
+
+    def read_late(path):
+        if path.name == name and not replaced:
+            replaced.append(True)
+            artifacts.save(saved, kind="toy", version=1, tensors={"w": np.ones(1)}, meta={"second": True})
+        return read_file(path)
+
+    monkeypatch.setattr(_manifest, "read_file", read_late)
+    model = load(saved)
+    assert (model.version, model.meta, model.tensors["w"].tolist()) == (1, {"second": True}, [1.0])
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "meta.json"])
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"format": "signwise-artifact", "x": NaN}', "9" * 5000])
+def test_json_that_python_cannot_hold(saved, name, content):
+    (saved / name).write_text(content)
+    if name != "manifest.json":
+        sign(saved, files={name: [len(content), hashlib.sha256(content.encode()).hexdigest()]})
+    with pytest.raises(ArtifactError, match=f"{name}: damaged, it is not complete JSON"):
+        load(saved)
+
+
+def sign(folder, without=None, **changes):
+    """Write a manifest with a right checksum of its own and other content."""
+    body = json.loads((folder / "manifest.json").read_text()) | changes
+    body = {key: value for key, value in body.items() if key not in ("sha256", without)}
+    (folder / "manifest.json").write_text(json.dumps({**body, "sha256": _manifest._body_sha256(body)}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("kind", 3),
+        ("version", "1"),
+        ("version", True),
+        ("version", 1.0),
+        ("format_version", "1"),
+        ("files", []),
+        ("files", {"a": [1]}),
+        ("files", {"a": ["1", "x"]}),
+        ("files", {"a": 1}),
+    ],
+)
+def test_a_manifest_of_another_form(saved, key, value):
+    sign(saved, **{key: value})
+    with pytest.raises(ArtifactError, match=rf"manifest\.json: damaged, its '{key}' is missing or of the wrong type"):
+        load(saved)
+    sign(saved, without=key)
+    with pytest.raises(ArtifactError, match=rf"manifest\.json: damaged, its '{key}' is missing or of the wrong type"):
+        load(saved)
+
+
+def test_a_manifest_with_an_infinite_number(saved):
+    text = (saved / "manifest.json").read_text()
+    (saved / "manifest.json").write_text(text.replace("{", '{"x": 1e999, ', 1))
+    with pytest.raises(ArtifactError, match="SHA-256 does not match its content"):
+        load(saved)
+
+
+@pytest.mark.parametrize("name", ["meta.json", "raw.bin"])
+def test_a_directory_in_place_of_a_file(saved, name):
+    (saved / name).unlink()
+    (saved / name).mkdir()
+    with pytest.raises(ArtifactError, match=f"{name}: the file is missing"):
+        load(saved)

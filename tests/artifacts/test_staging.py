@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from signwise import artifacts
+from signwise import _files, artifacts
 from signwise.artifacts import _staging
 from signwise.errors import ArtifactError
 
@@ -71,7 +71,7 @@ def cut_off(monkeypatch, cut):
 
         return wrapper
 
-    steps = [(_staging.Path, "rename"), (_staging, "_fsync"), (_staging, "_exchange"), (_staging.shutil, "rmtree")]
+    steps = [(_staging.Path, "rename"), (_files, "fsync"), (_staging, "_exchange"), (_files.shutil, "rmtree")]
     for owner, name in steps:
         monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
 
@@ -102,7 +102,7 @@ def test_killed_at_every_step_the_old_or_the_new_is_readable(tmp_path, swap, mon
 def test_a_real_kill(tmp_path, delay_s):
     script = """
         import pathlib, sys
-        from signwise import artifacts
+        from signwise import _files, artifacts
         target = pathlib.Path(sys.argv[1])
         for i in range(10**6):
             with artifacts.stage_directory(target, kind="run") as stage:
@@ -193,24 +193,60 @@ def test_an_artifact_may_hold_artifacts(tmp_path):
         artifacts.load(tmp_path / "run", kind="run", max_version=1)
 
 
-def test_atomic_write(tmp_path):
-    path = tmp_path / "a" / "file.txt"
-    artifacts.atomic_write(path, "å")
-    assert path.read_bytes() == "å".encode()
-    artifacts.atomic_write(path, b"\x00")
-    assert path.read_bytes() == b"\x00"
-    assert list(path.parent.iterdir()) == [path]
+def test_what_lies_at_the_name_of_the_set_aside_is_left_alone(tmp_path, monkeypatch):
+    """Only an artifact is recovered or removed there; a user's directory is neither."""
+    mine = tmp_path / ".run.previous" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    with pytest.raises(ArtifactError, match="run: no such directory"):
+        read(tmp_path / "run")
+    for text in ("old", "new"):
+        save(tmp_path / "run", text)
+        assert read(tmp_path / "run") == text
+    assert mine.read_text() == "years of work"
+    monkeypatch.setattr(_staging, "_exchange", lambda first, second: False)
+    with pytest.raises(ArtifactError, match=r"\.run\.previous: in the way"):
+        save(tmp_path / "run", "newer")
+    assert read(tmp_path / "run") == "new"
+    assert mine.read_text() == "years of work"
 
 
-def test_an_interrupted_atomic_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "file.txt"
-    artifacts.atomic_write(path, "old")
+@pytest.mark.parametrize("present", [True, False])
+def test_what_was_set_aside_is_removed_or_put_back(tmp_path, present):
+    save(tmp_path / ".run.previous", "old")
+    if present:
+        (tmp_path / "run").mkdir()
+    else:
+        assert read(tmp_path / "run") == "old"
+    save(tmp_path / "run", "new")
+    assert read(tmp_path / "run") == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
-    def interrupted(descriptor):
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(_staging.os, "fsync", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        artifacts.atomic_write(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
+@pytest.mark.parametrize("target", ["nowhere", "/etc", "/etc/passwd"])
+def test_a_link_cannot_be_staged(tmp_path, target):
+    def linked():
+        with artifacts.stage_directory(tmp_path / "run", kind="run") as stage:
+            (stage / "link").symlink_to(target)
+
+    with pytest.raises(ArtifactError, match="link: an artifact holds plain files"):
+        linked()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_that_a_user_put_into_an_artifact_keeps_it(tmp_path):
+    save(tmp_path / "run", "old")
+    (tmp_path / "run" / "link").symlink_to(tmp_path)
+    with pytest.raises(ArtifactError, match="holds 'link', which signwise did not write"):
+        save(tmp_path / "run", "new")
+
+
+@pytest.mark.parametrize(("name", "error"), [("a\\b", "not a plain relative"), ("a\udcff", "UTF-8")])
+def test_a_staged_name_is_checked(tmp_path, name, error):
+    def named():
+        with artifacts.stage_directory(tmp_path / "run", kind="run") as stage:
+            (stage / name).write_text("x")
+
+    with pytest.raises(ArtifactError, match=error):
+        named()
+    assert not list(tmp_path.iterdir())

@@ -143,7 +143,7 @@ def test_a_length_is_a_whole_number(length):
 @pytest.mark.parametrize("length", [-1, 2**31])
 def test_a_length_fits_in_a_distance(length):
     words = np.broadcast_to(np.uint64(0), (2, max(0, (length + 63) // 64)))
-    with pytest.raises(ValueError, match="length is .*; it must be between 0 and 2147483647"):
+    with pytest.raises(ValueError, match=r"length is .*; it must be between 0 and 2147483647"):
         PackedBits(words, length)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load as parse_tensors
+from safetensors.numpy import save_file
 
 from ..errors import ArtifactError
-from ._manifest import MANIFEST, check_files, check_name, encode_json, read_json, read_manifest
-from ._staging import locate, stage_directory
+from ._manifest import MANIFEST, check_name, encode_json, parse_json, read_checked, read_manifest
+from ._staging import identity, locate, stage_directory
 
 _META = "meta.json"
 _TENSORS = "tensors.safetensors"
@@ -26,7 +27,8 @@ class Artifact:
     """What :func:`load` read.
 
     Attributes:
-        path: the directory, for reading further files; their checksums have been verified.
+        path: the directory, for reading further files; their checksums have been verified, and hold as long as
+            the artifact is not replaced.
         kind: what the artifact is.
         version: the version of that kind, after upgrades.
         meta: the JSON metadata.
@@ -118,12 +120,26 @@ def load(path: str | Path, *, kind: str, max_version: int, upgrades: Mapping[int
             later version. They are applied in turn. A version without an entry is returned as it is.
 
     Returns:
-        The artifact; its arrays are writable copies. Files that are not in the manifest are ignored.
+        The artifact; its arrays are writable copies. Tensors and metadata are always of one save, also while
+        another process replaces the artifact. Files that are not in the manifest are ignored.
 
     Raises:
         ArtifactError: missing, damaged (the message names the file), of another kind, or too new.
     """
-    root = locate(path)
+    while True:
+        root = locate(path)
+        before = identity(root)
+        try:
+            artifact = _read(root, path, kind, max_version)
+            break
+        except ArtifactError:
+            if identity(locate(path)) == before:
+                raise
+            # The artifact was replaced while it was read, and its files with it: read the new one.
+    return _upgrade(artifact, max_version, upgrades or {})
+
+
+def _read(root: Path, path: str | Path, kind: str, max_version: int) -> Artifact:
     manifest = read_manifest(root)
     if manifest.kind != kind:
         raise ArtifactError(f"{path}: holds an artifact of kind {manifest.kind!r}, expected {kind!r}")
@@ -132,16 +148,15 @@ def load(path: str | Path, *, kind: str, max_version: int, upgrades: Mapping[int
             f"{path}: {kind!r} version {manifest.version}, this signwise reads versions up to {max_version}; "
             "upgrade signwise"
         )
-    check_files(root, manifest)
+    content = read_checked(root, manifest, (_META, _TENSORS))
     try:
-        tensors = load_file(root / _TENSORS) if _TENSORS in manifest.files else {}
+        tensors = parse_tensors(content[_TENSORS]) if _TENSORS in content else {}
     except SafetensorError as error:
         raise ArtifactError(f"{root / _TENSORS}: not a safetensors file ({error})") from error
-    meta = read_json(root / _META) if _META in manifest.files else {}
+    meta = parse_json(root / _META, content[_META]) if _META in content else {}
     if not isinstance(meta, dict):
         raise ArtifactError(f"{root / _META}: expected a JSON object, got {type(meta).__name__}")
-    artifact = Artifact(path=root, kind=kind, version=manifest.version, meta=meta, tensors=tensors)
-    return _upgrade(artifact, max_version, upgrades or {})
+    return Artifact(path=root, kind=kind, version=manifest.version, meta=meta, tensors=tensors)
 
 
 def _upgrade(artifact: Artifact, max_version: int, upgrades: Mapping[int, Upgrade]) -> Artifact:
@@ -157,6 +172,8 @@ def _upgrade(artifact: Artifact, max_version: int, upgrades: Mapping[int, Upgrad
 
 
 def _check_tensor(name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if name == "__metadata__":
+        raise ValueError("tensor name '__metadata__' is reserved by the safetensors format")
     if not isinstance(value, np.ndarray):
         raise TypeError(f"tensor {name!r}: expected a numpy array, got {type(value).__name__}")
     if value.dtype.kind not in "biuf" or value.dtype.itemsize > 8:

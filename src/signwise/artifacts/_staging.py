@@ -1,54 +1,21 @@
-"""Writing so that a kill at any moment leaves the old content or the new, never a mixture."""
+"""Replacing a directory so that a kill at any moment leaves the old one or the new, never a mixture."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
-import secrets
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .. import _files
 from ..errors import ArtifactError
 from ._manifest import MANIFEST, content_files, read_manifest, write_manifest
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-
-
-def atomic_write(path: str | Path, content: bytes | str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
-
-    Args:
-        path: the file; its directory is made when absent.
-        content: bytes, or text that is written as UTF-8.
-
-    Example:
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> from signwise.artifacts import atomic_write
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     atomic_write(Path(folder) / "metrics.json", "{}")
-        ...     print((Path(folder) / "metrics.json").read_text())
-        {}
-    """
-    target = Path(path).resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}.staging-{secrets.token_hex(6)}")
-    try:
-        with staged.open("xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(target)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise
-    _fsync(target.parent)
 
 
 @contextmanager
@@ -67,7 +34,8 @@ def stage_directory(path: str | Path, *, kind: str = "directory", version: int =
         version: the version of that kind.
 
     Raises:
-        ArtifactError: something at ``path`` is not an artifact, or holds files that signwise did not write.
+        ArtifactError: something at ``path`` is not an artifact, or holds files that signwise did not write; or what
+            was staged holds a link, or a name that an artifact cannot hold.
 
     Example:
         >>> import tempfile
@@ -83,8 +51,8 @@ def stage_directory(path: str | Path, *, kind: str = "directory", version: int =
     target.parent.mkdir(parents=True, exist_ok=True)
     _recover(target)
     check_replaceable(target)
-    _sweep(target)
-    staged, lock = _make_staging(target)
+    _files.sweep(target)
+    staged, lock = _files.stage_directory(target)
     try:
         yield staged
         write_manifest(staged, kind=kind, version=version)
@@ -94,7 +62,7 @@ def stage_directory(path: str | Path, *, kind: str = "directory", version: int =
     finally:
         # After a swap the name holds the replaced artifact; after an exception, the unfinished one.
         try:
-            shutil.rmtree(staged, ignore_errors=True)
+            _files.remove(staged)
         finally:
             os.close(lock)
 
@@ -102,8 +70,17 @@ def stage_directory(path: str | Path, *, kind: str = "directory", version: int =
 def locate(path: str | Path) -> Path:
     """The directory to read for ``path``: itself, or the artifact that a killed replacement had set aside."""
     target = Path(path).resolve()
-    aside = _aside(target)
-    return aside if not target.exists() and aside.exists() else Path(path)
+    aside = None if target.exists() else _set_aside(target)
+    return Path(path) if aside is None else aside
+
+
+def identity(root: Path) -> tuple[Path, int, int, int] | None:
+    """What changes when the directory at ``root`` is replaced; None where there is none."""
+    try:
+        status = root.stat()
+    except OSError:
+        return None
+    return root, status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def check_replaceable(path: str | Path) -> None:
@@ -132,37 +109,6 @@ def check_replaceable(path: str | Path) -> None:
         )
 
 
-def _make_staging(target: Path) -> tuple[Path, int]:
-    """A new sibling directory and the descriptor that holds its lock while this process lives."""
-    while True:
-        staged = target.with_name(f".{target.name}.staging-{secrets.token_hex(6)}")
-        staged.mkdir()
-        lock = os.open(staged, os.O_RDONLY)
-        with suppress(OSError):  # a file system without locks: nobody can sweep there either
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if staged.exists():
-            return staged, lock
-        os.close(lock)  # swept between mkdir and flock
-
-
-def _sweep(target: Path) -> None:
-    """Remove staging directories of this target whose process is gone: its lock can be had."""
-    prefix = f".{target.name}.staging-"
-    for stale in [entry for entry in target.parent.iterdir() if entry.name.startswith(prefix) and entry.is_dir()]:
-        try:
-            lock = os.open(stale, os.O_RDONLY)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            continue
-        else:
-            shutil.rmtree(stale, ignore_errors=True)
-        finally:
-            os.close(lock)
-
-
 def _swap_in(staged: Path, target: Path) -> None:
     try:
         staged.rename(target)  # nothing there, or an empty directory
@@ -171,12 +117,13 @@ def _swap_in(staged: Path, target: Path) -> None:
             raise
         if not _exchange(staged, target):
             aside = _aside(target)
-            shutil.rmtree(aside, ignore_errors=True)
+            check_replaceable(aside)
             target.rename(aside)
             staged.rename(target)
-            _fsync(target.parent)
-            shutil.rmtree(aside, ignore_errors=True)
-    _fsync(target.parent)
+            _files.fsync(target.parent)
+            with suppress(FileNotFoundError):  # another writer found it first
+                aside.rename(staged)
+    _files.fsync(target.parent)
 
 
 def _exchange(first: Path, second: Path) -> bool:
@@ -198,13 +145,27 @@ def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.previous")
 
 
-def _recover(target: Path) -> None:
-    """Put back the artifact that a replacement, killed between its two renames, had set aside."""
+def _set_aside(target: Path) -> Path | None:
+    """The artifact that a replacement, killed between its two renames, had set aside; another's entry is not one."""
     aside = _aside(target)
-    if not aside.exists():
+    try:
+        read_manifest(aside)
+        check_replaceable(aside)
+    except ArtifactError:
+        return None
+    return aside
+
+
+def _recover(target: Path) -> None:
+    """Put back the artifact that was set aside, or remove it where its replacement is in place."""
+    aside = _set_aside(target)
+    if aside is None:
         return
     if target.exists():
-        shutil.rmtree(aside)
+        # It leaves by a name that is swept, so that a kill in between leaves no half of it under this one.
+        stale = _files.staging_name(target)
+        aside.rename(stale)
+        _files.remove(stale)
     else:
         aside.rename(target)
 
@@ -212,13 +173,5 @@ def _recover(target: Path) -> None:
 def _fsync_tree(root: Path) -> None:
     for folder, _, names in os.walk(root, topdown=False):
         for name in names:
-            _fsync(Path(folder) / name)
-        _fsync(Path(folder))
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            _files.fsync(Path(folder) / name)
+        _files.fsync(Path(folder))

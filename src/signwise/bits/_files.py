@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from .._files import atomic_write
 from ..errors import ArtifactError
 
 
 def write_planes(path: str | os.PathLike[str], kind: str, length: int, planes: dict[str, Any]) -> None:
-    """Write uint64 arrays under their names, with the kind of object and its length as metadata."""
+    """Write uint64 arrays under their names; metadata: the kind of object, its length, and a digest of the words."""
     from safetensors.numpy import save
 
-    target = Path(path)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     little = {name: np.ascontiguousarray(words, dtype="<u8") for name, words in planes.items()}
-    try:
-        temporary.write_bytes(save(little, metadata={"signwise": f"{kind}/1", "length": str(length)}))
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    metadata = {"signwise": f"{kind}/1", "length": str(length), "sha256": _digest(little.values())}
+    atomic_write(path, save(little, metadata=metadata))
 
 
-def read_planes(path: str | os.PathLike[str], kind: str, names: tuple[str, ...]) -> tuple[int, list[Any]]:
-    """Read what :func:`write_planes` wrote.
+@contextmanager
+def reading(path: str | os.PathLike[str], kind: str, names: tuple[str, ...]) -> Iterator[tuple[int, list[Any]]]:
+    """Give the length and the planes that :func:`write_planes` wrote; the body builds its object from them.
 
     Raises:
-        ArtifactError: the file is missing or damaged, or holds something else.
+        ArtifactError: the file is missing or damaged, or holds something else, or the body refuses what it holds.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -41,9 +40,17 @@ def read_planes(path: str | os.PathLike[str], kind: str, names: tuple[str, ...])
                     f"{path} holds {metadata.get('signwise', 'no packed signs')!r}, expected '{kind}/1'"
                 )
             planes = [file.get_tensor(name) for name in names]
-    except (OSError, SafetensorError) as error:
+        if metadata["sha256"] != _digest(planes):
+            raise ArtifactError(f"{path} is damaged: the SHA-256 of its words is not the one that was written")
+        yield int(metadata["length"]), planes
+    except KeyError as error:
+        raise ArtifactError(f"{path} is damaged: its metadata has no {error}") from error
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise ArtifactError(f"{path} cannot be read as packed signs: {error}") from error
-    length = int(metadata["length"])
-    if any(plane.dtype != np.uint64 for plane in planes):
-        raise ArtifactError(f"{path} holds words of dtype {planes[0].dtype}, expected uint64")
-    return length, planes
+
+
+def _digest(planes: Iterable[Any]) -> str:
+    state = hashlib.sha256()
+    for words in planes:
+        state.update(np.ascontiguousarray(words).data)
+    return state.hexdigest()
