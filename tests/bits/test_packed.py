@@ -1,9 +1,12 @@
 import copy
 import dataclasses
+import hashlib
 import pickle
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from signwise.bits import PackedBits, TernaryBits, pack, pack_ternary, xnor_matmul
 from signwise.errors import ArtifactError
@@ -149,3 +152,64 @@ def test_a_length_fits_in_a_distance(length):
 
 def test_a_length_of_numpy_becomes_an_int():
     assert type(PackedBits(np.zeros(1, np.uint64), np.int64(7)).length) is int
+
+
+def resave(path, metadata=None, without=None, **tensors):
+    """Write a file again with other metadata or tensors."""
+    with safe_open(path, "numpy") as file:
+        held = {name: file.get_tensor(name) for name in file.keys()} | tensors  # noqa: SIM118
+        noted = {key: value for key, value in {**file.metadata(), **(metadata or {})}.items() if key != without}
+    save_file(held, path, noted)
+
+
+@pytest.fixture(params=[PackedBits, TernaryBits])
+def saved(request, x, tmp_path):
+    path = tmp_path / "x.safetensors"
+    (pack if request.param is PackedBits else pack_ternary)(x).save(path)
+    return request.param, path
+
+
+@pytest.mark.parametrize("key", ["length", "sha256", "signwise"])
+def test_metadata_that_are_missing(saved, key):
+    kind, path = saved
+    resave(path, without=key)
+    with pytest.raises(ArtifactError, match=f"has no '{key}'|no packed signs"):
+        kind.load(path)
+
+
+@pytest.mark.parametrize("length", ["", "x", "71.0", "-1", "71", "1000", str(2**31), "9" * 30])
+def test_a_length_that_is_not_the_words(saved, length):
+    kind, path = saved
+    resave(path, {"length": length})
+    with pytest.raises(ArtifactError, match=r"x\.safetensors"):
+        kind.load(path)
+
+
+def test_words_that_changed(saved):
+    kind, path = saved
+    content = bytearray(path.read_bytes())
+    content[-16] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="its SHA-256 is not"):
+        kind.load(path)
+
+
+@pytest.mark.parametrize("words", [np.zeros(2, np.int64), np.array(1, np.uint64), np.zeros((2, 3), np.float32)])
+def test_words_of_another_form(saved, words):
+    kind, path = saved
+    names = ("words",) if kind is PackedBits else ("nonzero", "positive")
+    digest = hashlib.sha256((70).to_bytes(8, "little") + words.tobytes() * len(names)).hexdigest()
+    resave(path, {"sha256": digest}, **dict.fromkeys(names, words))
+    with pytest.raises(ArtifactError, match="cannot be read as packed signs"):
+        kind.load(path)
+
+
+@pytest.mark.parametrize("to", ["numpy", "torch"])
+def test_a_positive_value_is_not_zero(tmp_path, to):
+    nonzero, positive = pack(np.array([1, -1, 1])).to(to), pack(np.array([1, 1, -1])).to(to)
+    with pytest.raises(ValueError, match="set in the positive plane and not in the nonzero one"):
+        TernaryBits(nonzero, positive)
+    path = tmp_path / "t.safetensors"
+    TernaryBits._of_planes(nonzero, positive).save(path)
+    with pytest.raises(ArtifactError, match="set in the positive plane"):
+        TernaryBits.load(path)

@@ -15,11 +15,11 @@ from ..errors import ArtifactError
 
 
 def write_planes(path: str | os.PathLike[str], kind: str, length: int, planes: dict[str, Any]) -> None:
-    """Write uint64 arrays under their names; metadata: the kind of object, its length, and a digest of the words."""
+    """Write uint64 arrays under their names; metadata: the kind of object, its length, and a digest of both."""
     from safetensors.numpy import save
 
     little = {name: np.ascontiguousarray(words, dtype="<u8") for name, words in planes.items()}
-    metadata = {"signwise": f"{kind}/1", "length": str(length), "sha256": _digest(little.values())}
+    metadata = {"signwise": f"{kind}/1", "length": str(length), "sha256": _digest(length, little.values())}
     atomic_write(path, save(little, metadata=metadata))
 
 
@@ -40,17 +40,18 @@ def reading(path: str | os.PathLike[str], kind: str, names: tuple[str, ...]) -> 
                     f"{path} holds {metadata.get('signwise', 'no packed signs')!r}, expected '{kind}/1'"
                 )
             planes = [file.get_tensor(name) for name in names]
-        if metadata["sha256"] != _digest(planes):
-            raise ArtifactError(f"{path} is damaged: the SHA-256 of its words is not the one that was written")
-        yield int(metadata["length"]), planes
+        length = int(metadata["length"])
+        if metadata["sha256"] != _digest(length, planes):
+            raise ArtifactError(f"{path} is damaged: its SHA-256 is not the one that was written")
+        yield length, planes
     except KeyError as error:
         raise ArtifactError(f"{path} is damaged: its metadata has no {error}") from error
-    except (OSError, SafetensorError, TypeError, ValueError) as error:
+    except (OSError, OverflowError, SafetensorError, TypeError, ValueError) as error:
         raise ArtifactError(f"{path} cannot be read as packed signs: {error}") from error
 
 
-def _digest(planes: Iterable[Any]) -> str:
-    state = hashlib.sha256()
+def _digest(length: int, planes: Iterable[Any]) -> str:
+    state = hashlib.sha256(length.to_bytes(8, "little", signed=True))
     for words in planes:
         state.update(np.ascontiguousarray(words).data)
     return state.hexdigest()

@@ -75,4 +75,4 @@ def pack_ternary(x: Any) -> TernaryBits:
         nonzero, positive = _torch.pack_ternary(x)
     else:
         raise TypeError(f"x must be a numpy array or a torch tensor, got {describe(x)}")
-    return TernaryBits(PackedBits(nonzero, x.shape[-1]), PackedBits(positive, x.shape[-1]))
+    return TernaryBits._of_planes(PackedBits(nonzero, x.shape[-1]), PackedBits(positive, x.shape[-1]))

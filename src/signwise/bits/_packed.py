@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._native import _bits as _native
-from ._files import read_planes, write_planes
+from ._files import reading, write_planes
 from ._kinds import describe, is_tensor, whole
 
 
@@ -176,7 +176,7 @@ class PackedBits:
         return np.asarray(self.numpy().words, dtype="<u8").tobytes()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a safetensors file: the uint64 tensor ``words`` and the length."""
+        """Write a safetensors file: the uint64 tensor ``words``, the length and a SHA-256."""
         write_planes(path, "PackedBits", self.length, {"words": self.numpy().words})
 
     @classmethod
@@ -186,8 +186,8 @@ class PackedBits:
         Raises:
             ArtifactError: the file is missing or damaged, or holds something else.
         """
-        length, (words,) = read_planes(path, "PackedBits", ("words",))
-        return cls.from_words(words, length)
+        with reading(path, "PackedBits", ("words",)) as (length, (words,)):
+            return cls.from_words(words, length)
 
     def reshape(self, *shape: int) -> PackedBits:
         """The signs with other leading axes; the last axis stays, and one leading axis may be -1."""

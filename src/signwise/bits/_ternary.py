@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._files import read_planes, write_planes
+from ._files import reading, write_planes
 from ._kinds import describe
 from ._packed import PackedBits
 
@@ -24,6 +24,10 @@ class TernaryBits:
     Args:
         nonzero: the first plane.
         positive: the second plane, same shape and kind of words.
+
+    Raises:
+        TypeError: a plane is not packed, or one is numpy and the other torch.
+        ValueError: the planes differ in shape, or a value is positive that is not nonzero.
 
     Example:
         >>> import numpy as np
@@ -48,6 +52,16 @@ class TernaryBits:
             raise ValueError(f"the planes differ in shape: {self.nonzero.shape} and {self.positive.shape}")
         if type(self.nonzero.words) is not type(self.positive.words):
             raise TypeError("one plane is numpy and the other torch; move one with .to(...)")
+        if bool((self.positive.words & ~self.nonzero.words).any()):
+            raise ValueError("a bit is set in the positive plane and not in the nonzero one; it must be set in both")
+
+    @classmethod
+    def _of_planes(cls, nonzero: PackedBits, positive: PackedBits) -> TernaryBits:
+        """The values of planes that are known to fit each other, without a pass over their words."""
+        values = cls.__new__(cls)
+        object.__setattr__(values, "nonzero", nonzero)
+        object.__setattr__(values, "positive", positive)
+        return values
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,18 +100,18 @@ class TernaryBits:
 
     def to(self, device: Any) -> TernaryBits:
         """The same values elsewhere: ``"numpy"``, ``"torch"`` (a CPU tensor) or any torch device."""
-        return TernaryBits(self.nonzero.to(device), self.positive.to(device))
+        return TernaryBits._of_planes(self.nonzero.to(device), self.positive.to(device))
 
     def numpy(self) -> TernaryBits:
         """The values with numpy words."""
-        return TernaryBits(self.nonzero.numpy(), self.positive.numpy())
+        return TernaryBits._of_planes(self.nonzero.numpy(), self.positive.numpy())
 
     def torch(self) -> TernaryBits:
         """The values with torch words."""
-        return TernaryBits(self.nonzero.torch(), self.positive.torch())
+        return TernaryBits._of_planes(self.nonzero.torch(), self.positive.torch())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a safetensors file: the uint64 tensors ``nonzero`` and ``positive``, and the length."""
+        """Write a safetensors file: the uint64 tensors ``nonzero`` and ``positive``, the length and a SHA-256."""
         planes = {"nonzero": self.nonzero.numpy().words, "positive": self.positive.numpy().words}
         write_planes(path, "TernaryBits", self.length, planes)
 
@@ -108,16 +122,16 @@ class TernaryBits:
         Raises:
             ArtifactError: the file is missing or damaged, or holds something else.
         """
-        length, (nonzero, positive) = read_planes(path, "TernaryBits", ("nonzero", "positive"))
-        return cls(PackedBits.from_words(nonzero, length), PackedBits.from_words(positive, length))
+        with reading(path, "TernaryBits", ("nonzero", "positive")) as (length, (nonzero, positive)):
+            return cls(PackedBits.from_words(nonzero, length), PackedBits.from_words(positive, length))
 
     def reshape(self, *shape: int) -> TernaryBits:
         """The values with other leading axes; the last axis stays, and one leading axis may be -1."""
-        return TernaryBits(self.nonzero.reshape(*shape), self.positive.reshape(*shape))
+        return TernaryBits._of_planes(self.nonzero.reshape(*shape), self.positive.reshape(*shape))
 
     def __getitem__(self, index: Any) -> TernaryBits:
         """Index the leading axes; the packed axis can only be taken whole."""
-        return TernaryBits(self.nonzero[index], self.positive[index])
+        return TernaryBits._of_planes(self.nonzero[index], self.positive[index])
 
     def __len__(self) -> int:
         return len(self.nonzero)

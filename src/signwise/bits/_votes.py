@@ -104,7 +104,7 @@ def majority_ternary(
         from . import _torch
 
         voted = _torch.majority_ternary(*planes, votes.length, coin, key, offset % 2**32)
-    return TernaryBits(PackedBits(voted[0], votes.length), PackedBits(voted[1], votes.length))
+    return TernaryBits._of_planes(PackedBits(voted[0], votes.length), PackedBits(voted[1], votes.length))
 
 
 def mix(h: int) -> int:
