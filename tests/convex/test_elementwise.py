@@ -94,3 +94,25 @@ def test_empty_tensors(K):
     empty = torch.zeros(0, 3)
     assert (K.value(empty), K.conjugate(empty), K.gauge(empty), K.distance(empty)) == (0, 0, 0, 0)
     assert K.subgradient(empty).shape == K.project(empty).shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("eps", [0.1, 0.3, 0.7])
+def test_dead_zone_compares_z_with_eps_itself(dtype, eps):
+    """The entry nearest to ε lies above or below it; rounding ε to the dtype would make them equal."""
+    z = torch.tensor([eps, -eps], dtype=dtype)
+    outside = z.double().abs() > eps
+    K = DeadZone(eps)
+    assert K.subgradient(z).tolist() == (torch.sign(z) * outside).tolist()
+    u = K.subgradient(z)
+    gap = K.value(z) + K.conjugate(u) - (z.double() * u.double()).sum()
+    assert abs(gap.item()) < 1e-15
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 2.0), (-2.0, 0.0), (0.0, 0.0), (-1.0, 2.0), (1.0, 2.0)])
+def test_asymmetric_box_at_infinity(low, high):
+    K = AsymmetricBox(low, high)
+    for z, end in ((math.inf, high), (-math.inf, low)):
+        assert K.value(tensor(z, 0.0)).item() == (end * z if end else 0)
+    assert math.isnan(K.value(tensor(math.nan)).item())
+    assert K.value(tensor(3.0, -2.0, 0.0)).item() == 3 * high - 2 * low

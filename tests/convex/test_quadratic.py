@@ -87,3 +87,12 @@ def test_constant_made_in_inference_mode_still_works_with_autograd():
     x = torch.ones(3, requires_grad=True)
     K.conjugate(x).backward()
     np.testing.assert_allclose(x.grad, P.sum(1), rtol=1e-6)
+
+
+def test_a_matrix_that_is_singular_to_rounding():
+    """Cholesky goes through, and the least eigenvalue is negative."""
+    n = np.arange(13)
+    hilbert = 1 / (n[:, None] + n + 1)
+    with pytest.raises(ValueError, match="singular to rounding"):
+        Quadratic(hilbert)
+    assert 0 < Quadratic(hilbert[:8, :8]).lipschitz < math.inf

@@ -169,3 +169,10 @@ def test_extreme_scales(method, scale):
 def test_wrong_parameters(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_an_rtol_that_drops_singular_values_is_not_exact():
+    z = torch.diag(torch.tensor([1.0, 0.05], dtype=torch.float64))
+    for K in (Nuclear(), Nuclear(rtol=0), Nuclear(rtol=0.1), Nuclear(method="newton-schulz")):
+        gap = (K.value(z) - (z * K.subgradient(z)).sum()).item()  # 0 at a subgradient
+        assert K.exact == (abs(gap) < 1e-12)

@@ -120,7 +120,7 @@ class DeadZone(UnitBox):
 
     def subgradient(self, z: Tensor) -> Tensor:
         """sign(z) where ``|z| > ε``, else 0."""
-        return torch.sign(check(z)) * (z.abs() > self.eps)
+        return torch.sign(check(z)) * (widen(z).abs() > self.eps)
 
     def _terms(self, z: Tensor) -> Tensor:
         return (z.abs() - self.eps).clamp(min=0)
@@ -164,7 +164,9 @@ class AsymmetricBox(SupportFunction):
     def value(self, z: Tensor) -> Tensor:
         """Σ max(l·z_i, u·z_i)."""
         wide = widen(z)
-        return torch.maximum(self.low * wide, self.high * wide).sum()
+        # An end at 0 contributes 0 at infinity too, where 0·z is not a number.
+        below, above = (end * wide if end else torch.zeros_like(wide) for end in (self.low, self.high))
+        return torch.where(wide > 0, above, torch.where(wide < 0, below, 0 * wide)).sum()
 
     def subgradient(self, z: Tensor) -> Tensor:
         """u, l or the point of [l, u] nearest 0, by the sign of z."""

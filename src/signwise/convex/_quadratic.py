@@ -99,6 +99,11 @@ class Quadratic(Everywhere):
         if info.item():
             raise ValueError("matrix must be positive definite; its Cholesky factorisation failed")
         least = torch.linalg.eigvalsh(tensor)[0].item()
+        if least <= 0:
+            raise ValueError(
+                f"matrix must be positive definite; in float64 its least eigenvalue is {least:.2g}, "
+                "so it is singular to rounding: add a multiple of the identity"
+            )
         self._declare(matrix=p, _factor=Constant.of(factor, "factor"), lipschitz=1 / least)
 
     def value(self, z: Tensor) -> Tensor:

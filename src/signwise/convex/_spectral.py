@@ -88,7 +88,8 @@ class Nuclear(Spectral):
     Args:
         method: "svd" or "newton-schulz".
         rtol: relative size of the singular values taken as 0; the default is the larger side of the
-            matrix times the machine epsilon of z's dtype, float32's for narrower ones.
+            matrix times the machine epsilon of z's dtype, float32's for narrower ones. A value above 0
+            makes a point of C of the result, but no subgradient (``exact`` is False).
 
     Example:
         >>> import torch
@@ -111,7 +112,8 @@ class Nuclear(Spectral):
             raise ValueError(f"method must be one of {', '.join(get_args(Method))}; got {self.method!r}")
         if self.rtol is not None and self.rtol != 0:
             number(self.rtol, "rtol", 0, 1)
-        self._declare(exact=self.method == "svd")
+        # A positive rtol of the caller drops singular values that K counts.
+        self._declare(exact=self.method == "svd" and not self.rtol)
 
     def subgradient(self, z: Tensor) -> Tensor:
         """The polar factor UVᵀ, or its Newton-Schulz estimate divided by 1.21."""
