@@ -197,3 +197,33 @@ def test_load_errors(tmp_path, content, message):
 def test_load_of_a_missing_file(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.toml: no such configuration file"):
         config.load(Run, tmp_path / "none.toml")
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Levels:
+    level: Level = Level.LOW
+    share: float = 0.5
+
+
+@pytest.mark.parametrize("value", [True, 1.0])
+def test_an_enum_takes_its_values_with_their_type(value):
+    assert config.from_dict(Levels, {"level": 1}) == Levels()
+    assert config.from_dict(Levels, {"level": Level.HIGH}).level is Level.HIGH
+    with pytest.raises(ConfigError, match="level: expected one of 1, 2, got"):
+        config.from_dict(Levels, {"level": value})
+
+
+def test_a_number_too_large_for_a_float(tmp_path):
+    (tmp_path / "c.toml").write_text("share = 1" + 400 * "0")
+    with pytest.raises(ConfigError, match=r"c\.toml: share: expected float, got a whole number that is too large"):
+        config.load(Levels, tmp_path / "c.toml")
+
+
+def test_a_directory_is_no_configuration(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        config.load(Levels, tmp_path)

@@ -29,13 +29,15 @@ def load(cls: type[Config], path: str | Path) -> Config:
         An instance of ``cls``; keys that the file leaves out take the field's default.
 
     Raises:
-        ConfigError: no such file, not TOML, an unknown or missing key, or a value of the wrong type; the message
-            starts with the file's name and gives the key's path.
+        ConfigError: no such file or one that cannot be read, not TOML, an unknown or missing key, or a value of the
+            wrong type; the message starts with the file's name and gives the key's path.
     """
     try:
         mapping = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such configuration file") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     try:
@@ -114,8 +116,7 @@ def _convert(value: Any, hint: Any, path: str, known: list[str]) -> Any:
     if origin in (Union, types.UnionType):
         return _convert_union(value, hint, path, known)
     if origin is Literal:
-        # 1 == True in Python, not in a configuration.
-        if any(type(value) is type(allowed) and value == allowed for allowed in arguments):
+        if any(_same(value, allowed) for allowed in arguments):
             return value
     elif hint is None or hint is types.NoneType:
         if value is None:
@@ -139,11 +140,14 @@ def _convert(value: Any, hint: Any, path: str, known: list[str]) -> Any:
     elif isinstance(hint, type) and issubclass(hint, enum.Enum):
         if isinstance(value, hint):
             return value
-        if value in [member.value for member in hint]:
+        if any(_same(value, member.value) for member in hint):
             return hint(value)
     elif hint is float:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError as error:
+                raise ConfigError(f"{path}: expected float, got a whole number that is too large for one") from error
     elif hint is Path:
         if isinstance(value, str | Path):
             return Path(value)
@@ -153,6 +157,11 @@ def _convert(value: Any, hint: Any, path: str, known: list[str]) -> Any:
     else:
         raise TypeError(f"field {path!r} has the annotation {hint!r}, which a configuration cannot hold")
     raise ConfigError(f"{path}: expected {_describe(hint)}, got {_got(value)}")
+
+
+def _same(value: Any, allowed: Any) -> bool:
+    """Equality of a configuration, where true, 1 and 1.0 are three values."""
+    return type(value) is type(allowed) and bool(value == allowed)
 
 
 def _convert_union(value: Any, hint: Any, path: str, known: list[str]) -> Any:
