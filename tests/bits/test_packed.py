@@ -213,3 +213,17 @@ def test_a_positive_value_is_not_zero(tmp_path, to):
     TernaryBits._of_planes(nonzero, positive).save(path)
     with pytest.raises(ArtifactError, match="set in the positive plane"):
         TernaryBits.load(path)
+
+
+@pytest.mark.parametrize("to", ["numpy", "torch"])
+def test_lists_index_as_arrays_do(x, to):
+    packed, signs = pack(x).to(to), np.sign(x)
+    nested = [[True, False, True], [False, False, True]]
+    for index in (nested, [True, False], [[0, 1], [1, 0]], [1], [], (slice(None), [False, True, True])):
+        array = tuple(np.array(i, None if i else np.intp) if isinstance(i, list) else i for i in (index,))
+        want = signs[index if isinstance(index, tuple) else array]
+        got = packed[index]
+        assert got.shape == want.shape
+        assert np.array_equal(got.numpy().unpack(), want)
+    with pytest.raises(IndexError, match="the last axis is packed"):
+        packed[[[[True] * 70] * 3] * 2]

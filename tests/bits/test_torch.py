@@ -228,3 +228,13 @@ def test_without_the_extension_tensors_work_too():
     with _native.use_fallback():
         got = everything(x, pack(x))
     assert all(map(torch.equal, got, want))
+
+
+def test_words_of_a_transposed_row():
+    """One word a row, contiguous, with a last stride that is not 1."""
+    words = torch.tensor([[1, 2, 3, -4, 5]]).T
+    assert words.is_contiguous()
+    assert words.stride(-1) != 1
+    want = _torch._bits_of_words(words.clone(memory_format=torch.contiguous_format), 64)
+    assert torch.equal(_torch._bits_of_words(words, 64), want)
+    assert torch.equal(PackedBits(words, 64).unpack("bool"), want.bool())

@@ -197,7 +197,11 @@ class PackedBits:
 
     def __getitem__(self, index: Any) -> PackedBits:
         """Index the leading axes as numpy or torch would; the packed axis can only be taken whole."""
-        items = index if isinstance(index, tuple) else (index,)
+        # A list is the array it writes down; libraries read nested lists and lists of booleans in different ways.
+        items = tuple(
+            np.array(item, None if item else np.intp) if isinstance(item, list) else item
+            for item in (index if isinstance(index, tuple) else (index,))
+        )
         taken = 0
         for item in items:
             if item is None or item is Ellipsis:
@@ -208,7 +212,7 @@ class PackedBits:
         after = Ellipsis in [i for i in items[:-1] if i is Ellipsis]
         if (taken >= self.ndim or after) and not (whole and taken <= self.ndim):
             raise IndexError(f"shape {self.shape}: the last axis is packed and cannot be indexed; unpack() first")
-        return PackedBits(self.words[index], self.length)
+        return PackedBits(self.words[items], self.length)
 
     def __len__(self) -> int:
         if self.ndim == 1:

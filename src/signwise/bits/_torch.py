@@ -91,7 +91,8 @@ def _bits_of_words(words: Tensor, k: int) -> Tensor:
     if k == 0:
         return torch.zeros((*words.shape[:-1], 0), dtype=torch.uint8, device=words.device)
     shifts = torch.arange(8, dtype=torch.uint8, device=words.device)
-    octets = words.contiguous().view(torch.uint8)
+    # A view as bytes needs a last stride of 1, which a contiguous tensor of one word a row may lack; a clone has it.
+    octets = words.clone(memory_format=torch.contiguous_format).view(torch.uint8)
     return ((octets[..., None] >> shifts) & 1).flatten(-2)[..., :k]
 
 
@@ -242,8 +243,8 @@ def _topk_elsewhere(query: Tensor, base: Tensor, length: int, k: int) -> tuple[T
     order = torch.arange(n, device=base.device)
     keys = []
     for rows in torch.split(query, max(1, _CHUNK // max(1, n))):
-        distances = (length - _matmul_elsewhere(rows, base, length)) // 2
-        keys.append(torch.topk(distances.to(torch.int64) * n + order, k, largest=False, sorted=True).values)
+        distances = (length - _matmul_elsewhere(rows, base, length).to(torch.int64)) // 2
+        keys.append(torch.topk(distances * n + order, k, largest=False, sorted=True).values)
     key = torch.cat(keys) if keys else torch.zeros((0, k), dtype=torch.int64, device=base.device)
     return (key // n).to(torch.int32), key % n
 
