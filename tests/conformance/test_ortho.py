@@ -324,6 +324,22 @@ def test_compiled_graphs_hold_the_operator_whole(family):
         torch.testing.assert_close(gradient, reference, rtol=0, atol=family.rounding * 10)
 
 
+@every_family
+@pytest.mark.parametrize("compiled", [False, True])
+def test_autocast_does_not_lower_the_precision(family, compiled):
+    torch._dynamo.reset()
+    d = next(d for d in family.dimensions if d > 2)
+    operator = family.make(d, "k")
+    apply = torch.compile(operator.apply, fullgraph=True, backend="aot_eager") if compiled else operator.apply
+    x = torch.randn(3, d, generator=torch.manual_seed(4), requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = apply(x)
+    assert out.dtype == torch.float32
+    assert torch.equal(out, operator.apply(x))
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    torch.testing.assert_close(gradient, operator.inverse(torch.ones(3, d)), rtol=0, atol=1e-6)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @every_family

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signwise.ortho import SignedPermutation, hash_key
+from signwise.ortho import SignedPermutation, _tensors, hash_key
 
 from ..oracles import ortho as oracle
 
@@ -154,3 +154,56 @@ def test_refusals():
 def test_the_same_operator_is_drawn_once():
     first, second = SignedPermutation(64, "a"), SignedPermutation.from_hash(64, hash_key("a"))
     assert np.shares_memory(first.signs, second.signs)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint64, torch.uint8])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_packed_words_compile_to_one_node(dtype, dynamic):
+    torch._dynamo.reset()
+    operator = SignedPermutation(128, "a")
+    words = torch.from_numpy(np.random.default_rng(1).integers(0, 2**64, (6, 2), np.uint64)).view(dtype)
+
+    def there_and_back(words):
+        out = operator.apply_packed(words)
+        return out, operator.inverse_packed(out)
+
+    compiled = torch.compile(there_and_back, fullgraph=True, dynamic=dynamic, backend="aot_eager")
+    for rows in (6, 5, 3):
+        out, back = compiled(words[:rows])
+        assert torch.equal(out.view(torch.uint8), operator.apply_packed(words[:rows]).view(torch.uint8))
+        assert torch.equal(back.view(torch.uint8), words[:rows].view(torch.uint8))
+
+
+def test_packed_bytes_at_any_offset_and_packed_words_under_vmap():
+    operator = SignedPermutation(64, "a")
+    octets = torch.randint(0, 256, (5, 8), dtype=torch.uint8, generator=torch.manual_seed(0))
+    want = operator.apply_packed(octets.numpy())
+    shifted = torch.cat([torch.zeros(1, dtype=torch.uint8), octets.flatten()])[1:].view(5, 8)
+    assert np.array_equal(operator.apply_packed(shifted).numpy(), want)
+    words = octets.view(torch.int64)
+    assert np.array_equal(operator.apply_packed(words.T.T).numpy().view(np.uint8), want)
+    turned = torch.vmap(operator.apply_packed, in_dims=1, out_dims=1)(words[:, None].expand(5, 3, 1))
+    assert np.array_equal(turned[:, 2].numpy().view(np.uint8), want)
+
+
+@pytest.mark.parametrize("d", [64, 128, 320])
+def test_packed_words_where_there_is_no_kernel(d):
+    operator = SignedPermutation(d, "a")
+    words = torch.from_numpy(np.random.default_rng(d).integers(-(2**63), 2**63 - 1, (3, 4, d // 64)))
+    for one in (operator, operator.inverted(), operator.compose(operator.inverted())):
+        for x in (words, words.transpose(0, 1), words[:, ::2]):
+            mask = torch.from_numpy(one.mask.view(np.int64).copy())
+            got = _tensors.rotate_words_elsewhere(x, mask, one.shift)
+            assert torch.equal(got, one.apply_packed(x))
+            assert got.is_contiguous()
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_packed_words_stay_on_their_device():
+    operator = SignedPermutation(320, "a")
+    words = torch.from_numpy(np.random.default_rng(0).integers(0, 2**64, (3, 5), np.uint64))
+    for view in (torch.int64, torch.uint64, torch.uint8):
+        got = operator.apply_packed(words.view(view).cuda())
+        assert got.is_cuda
+        assert torch.equal(got.cpu().view(torch.int64), operator.apply_packed(words.view(torch.int64)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from signwise._native import _ortho as _kernels
 
 from ._hash import dimension, hash_key, word
+from ._kept import kept
 from ._operator import Array, OrthogonalOperator, readonly
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Haar(OrthogonalOperator):
     Q has equal bits on every platform: the logarithm is :func:`signwise.ortho.ln`, every sum runs over four
     lanes (row i in lane i mod 4, then (0 + 1) + (2 + 3)), and no multiply-add is fused. ``apply`` multiplies
     by Q in the platform's BLAS and repeats up to rounding. Drawing takes time of order d^3, memory of order
-    d^2; the four matrices used last are kept.
+    d^2.
 
     Args:
         d: number of components, at least 1.
@@ -91,7 +91,7 @@ class Haar(OrthogonalOperator):
 
         wide = _tensors.as_floating(x)
         matrix = _tensors.constant(self._tensors, f"matrix {wide.dtype}", self._matrix, x.device, wide.dtype)
-        out = wide @ matrix.mT
+        out: torch.Tensor = _tensors.dense(wide, matrix)
         return out.to(x.dtype) if x.is_floating_point() else out
 
     def _inverted(self) -> Self:
@@ -105,6 +105,6 @@ class Haar(OrthogonalOperator):
         return f"Haar(d={self.d})"
 
 
-@functools.lru_cache(maxsize=4)
+@kept
 def _draw_matrix(d: int, h: int) -> NDArray[np.float64]:
     return _kernels.haar(h, d)

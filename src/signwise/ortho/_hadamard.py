@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +10,7 @@ import numpy as np
 from signwise._native import _ortho as _kernels
 
 from ._hash import atom, dimension, hash_key, mix64, word
+from ._kept import kept
 from ._operator import Array, OrthogonalOperator, readonly
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class HadamardSigns(OrthogonalOperator):
         return f"HadamardSigns(d={self.d}, rounds={self.rounds})"
 
 
-@functools.lru_cache(maxsize=1024)
+@kept
 def _draw_masks(d: int, h: int, rounds: int) -> NDArray[np.int8]:
     sigma = mix64(h ^ _SIGMA)
     signs = [atom(mix64(sigma + q), d) for q in range(rounds)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -11,6 +10,7 @@ import numpy as np
 from signwise._native import _ortho as _kernels
 
 from ._hash import Words, atom, dimension, hash_key, mix64, word
+from ._kept import kept
 from ._operator import Array, OrthogonalOperator, readonly
 
 if TYPE_CHECKING:
@@ -214,14 +214,14 @@ class SignedPermutation(OrthogonalOperator):
         if isinstance(words, np.ndarray):
             if words.dtype not in (np.dtype(np.uint64), np.dtype(np.uint8)):
                 raise TypeError(f"words must be of uint64 or uint8, got {words.dtype}")
+            self._check_words(words.shape, words.dtype.itemsize)
             return self._rotate_packed(words)
         module = sys.modules.get("torch")
         if module is not None and isinstance(words, module.Tensor):
             if words.dtype not in [getattr(module, name) for name in _PACKED_TENSORS]:
                 raise TypeError(f"words must be of {', '.join(_PACKED_TENSORS)}, got {words.dtype}")
-            bits = words.detach().cpu().numpy()
-            out = self._rotate_packed(bits.view(np.uint64) if bits.dtype == np.int64 else bits)
-            return module.from_numpy(out.view(bits.dtype)).to(words.device)  # type: ignore[no-any-return]
+            self._check_words(tuple(words.shape), words.dtype.itemsize)
+            return self._rotate_tensor(words)
         raise TypeError(f"words must be a numpy array or a torch tensor, got {type(words).__name__}")
 
     @overload
@@ -233,13 +233,23 @@ class SignedPermutation(OrthogonalOperator):
         self._need_rotation("inverse_packed")
         return self.inverted().apply_packed(words)
 
-    def _rotate_packed(self, words: Array) -> Array:
-        per_word = 8 * words.dtype.itemsize
-        if words.ndim == 0 or words.shape[-1] * per_word != self.d:
+    def _check_words(self, shape: tuple[int, ...], itemsize: int) -> None:
+        per_word = 8 * itemsize
+        if not shape or shape[-1] * per_word != self.d:
             raise ValueError(
                 f"the last axis of words must have {self.d // per_word} words of {per_word} bits for "
-                f"d={self.d}, got shape {words.shape}"
+                f"d={self.d}, got shape {shape}"
             )
+
+    def _rotate_tensor(self, words: torch.Tensor) -> torch.Tensor:
+        from . import _tensors
+
+        signs = _tensors.constant(self._tensors, "signs", self._signs, words.device)
+        mask = _tensors.packed_mask(self._tensors, signs)
+        out: torch.Tensor = _tensors.rotate_words(_tensors.as_int64(words), mask, self._shift)
+        return out.view(words.dtype)
+
+    def _rotate_packed(self, words: Array) -> Array:
         if words.dtype == np.uint8:
             wide = np.require(words, requirements=["C", "A"]).reshape(-1, self.d // 8).view("<u8")
             out = _kernels.rotate_words(wide.astype(np.uint64, copy=False), self.mask, self._shift)
@@ -252,13 +262,13 @@ class SignedPermutation(OrthogonalOperator):
         return f"SignedPermutation(d={self.d}, kind={self.kind!r}{shift})"
 
 
-@functools.lru_cache(maxsize=4096)
+@kept
 def _draw_rotation(d: int, h: int) -> tuple[NDArray[np.int8], int]:
     sigma = mix64(h ^ _SIGMA)
     return atom(sigma, d), 2 * (mix64(sigma ^ _SHIFT) % (d // 2)) + 1
 
 
-@functools.lru_cache(maxsize=1024)
+@kept
 def _draw_random(d: int, h: int) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
     sigma = mix64(h ^ _SIGMA)
     return atom(sigma, d), _kernels.fisher_yates(mix64(sigma + 2), d)
