@@ -106,3 +106,21 @@ def test_a_living_writer_is_not_swept(tmp_path, write):
     os.close(lock)
     write(tmp_path / "file")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("call", ["open", "flock"])
+def test_what_is_swept_before_it_is_locked_is_made_again(tmp_path, monkeypatch, call):
+    owner = os if call == "open" else _files.fcntl
+    original, swept = getattr(owner, call), []
+
+    def late(*args):
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].rmdir()
+        return original(*args)
+
+    monkeypatch.setattr(owner, call, late)
+    staged, lock = _files.stage_directory(tmp_path / "run")
+    monkeypatch.undo()
+    os.close(lock)
+    assert list(tmp_path.iterdir()) == [staged] != swept

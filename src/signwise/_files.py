@@ -62,9 +62,12 @@ def stage_file(target: Path, mode: int) -> tuple[Path, int]:
 def stage_directory(target: Path) -> tuple[Path, int]:
     """A new, empty directory beside the target, and the descriptor that holds its lock."""
 
-    def make(staged: Path) -> int:
+    def make(staged: Path) -> int | None:
         staged.mkdir()
-        return os.open(staged, os.O_RDONLY)
+        try:
+            return os.open(staged, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
 
     return _stage(target, make)
 
@@ -110,12 +113,15 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _stage(target: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
+def _stage(target: Path, make: Callable[[Path], int | None]) -> tuple[Path, int]:
+    """Make a sibling until one is locked: another writer may sweep it before, as nobody seems to hold it."""
     while True:
         staged = staging_name(target)
         lock = make(staged)
+        if lock is None:
+            continue
         with suppress(OSError):  # a file system without locks: nobody can sweep there either
             fcntl.flock(lock, fcntl.LOCK_EX)
         if staged.exists():
             return staged, lock
-        os.close(lock)  # swept before the lock was taken
+        os.close(lock)
