@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# With a compiler at hand an install without the kernels is an error, not a fallback.
-export SIGNWISE_REQUIRE_NATIVE ?= $(if $(shell command -v c++ || command -v g++ || command -v clang++),1,0)
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 
 .PHONY: help demo test test-all lint format bench docs wheel native clean
@@ -56,7 +54,7 @@ docs: $(VENV)/.dev
 
 wheel: $(VENV)/.dev
 	rm -rf dist
-	$(BIN)/python -m build --quiet --wheel
+	SIGNWISE_REQUIRE_NATIVE=1 $(BIN)/python -m build --quiet --wheel
 	$(PYTHON) tools/check_wheel.py dist/*.whl
 
 # A quick rebuild of the extension into the source tree, for work on the kernels.
