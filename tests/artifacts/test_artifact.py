@@ -192,7 +192,7 @@ def swap(request, monkeypatch):
 
 
 def test_a_reader_beside_a_writer_sees_one_save(tmp_path, swap):
-    path, rounds = tmp_path / "model", 150
+    path, rounds = tmp_path / "model", 40
 
     def write(i):
         artifacts.save(path, kind="toy", version=1, tensors={"w": np.full(2000, i)}, meta={"i": i})
@@ -205,11 +205,13 @@ def test_a_reader_beside_a_writer_sees_one_save(tmp_path, swap):
     writer = threading.Thread(target=write_all)
     writer.start()
     seen = []
-    while writer.is_alive():
-        model = load(path)
-        seen.append(model.meta["i"])
-        assert (model.tensors["w"] == model.meta["i"]).all()
-    writer.join()
+    try:
+        while writer.is_alive():
+            model = load(path)
+            seen.append(model.meta["i"])
+            assert (model.tensors["w"] == model.meta["i"]).all()
+    finally:
+        writer.join()
     assert seen == sorted(seen)
     assert load(path).meta == {"i": rounds - 1}
 

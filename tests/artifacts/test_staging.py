@@ -223,6 +223,15 @@ def test_what_was_set_aside_is_removed_or_put_back(tmp_path, present):
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
+def test_a_set_aside_artifact_with_a_foreign_file_is_kept(tmp_path):
+    save(tmp_path / ".run.previous", "old")
+    (tmp_path / ".run.previous" / "thesis.tex").write_text("years of work")
+    (tmp_path / "run").mkdir()
+    save(tmp_path / "run", "new")
+    assert read(tmp_path / "run") == "new"
+    assert (tmp_path / ".run.previous" / "thesis.tex").read_text() == "years of work"
+
+
 @pytest.mark.parametrize("target", ["nowhere", "/etc", "/etc/passwd"])
 def test_a_link_cannot_be_staged(tmp_path, target):
     def linked():

@@ -150,7 +150,6 @@ def _set_aside(target: Path) -> Path | None:
     aside = _aside(target)
     try:
         read_manifest(aside)
-        check_replaceable(aside)
     except ArtifactError:
         return None
     return aside
@@ -161,13 +160,17 @@ def _recover(target: Path) -> None:
     aside = _set_aside(target)
     if aside is None:
         return
-    if target.exists():
-        # It leaves by a name that is swept, so that a kill in between leaves no half of it under this one.
-        stale = _files.staging_name(target)
-        aside.rename(stale)
-        _files.remove(stale)
-    else:
+    if not target.exists():
         aside.rename(target)
+        return
+    # It leaves by a name that is swept, so that a kill in between leaves no half of it under this one.
+    stale = _files.staging_name(target)
+    try:
+        check_replaceable(aside)
+        aside.rename(stale)
+    except (ArtifactError, FileNotFoundError):  # it holds a user's file, or its living writer has removed it
+        return
+    _files.remove(stale)
 
 
 def _fsync_tree(root: Path) -> None:
