@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import scipy.sparse
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -205,6 +205,7 @@ def test_ties():
     assert np.all(free.time - tied.time < 86_400_000_000)
 
 
+@example("marketplace", 12, 1.0, 0.5, 5)
 @given(
     st.sampled_from(SCENARIOS),
     st.integers(2, 20).map(lambda half: 2 * half),

@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 _ROUNDS = 400
 _FLAT_AFTER = 20  # hubs run out of partners: later rounds ignore activity
+_OPEN_AFTER = 200  # in a small, dense stream those present run out too: the last rounds ignore arrival
 _RECENT_SHARE = 0.25
 _REPLY_SHARE = 0.4
 _REPLY_DELAY = 20.0
@@ -41,8 +42,11 @@ def open_pairs(rng: np.random.Generator, n_events: int, activity: Floats, *, arr
     recent = (rng.random(n_events) < _RECENT_SHARE) & arrivals
     cumulated = np.concatenate([[0.0], np.cumsum(activity)])
 
-    def draw(events: Ints, flat: bool) -> tuple[Ints, Ints]:
-        high = present[events]
+    def draw(events: Ints, number: int) -> tuple[Ints, Ints]:
+        if number >= _OPEN_AFTER:
+            u, v = rng.integers(0, n_nodes, (2, len(events)))
+            return u, v
+        flat, high = number >= _FLAT_AFTER, present[events]
         low = np.where(recent[events] & (not flat), high - np.maximum(1, high // 10), 0)
         source = _choose(rng, cumulated, low, high, flat)
         target = _choose(rng, cumulated, np.zeros_like(high), high, flat)
@@ -84,8 +88,8 @@ def twin_pairs(
     n_nodes = 2 * len(activity)
     cumulated = np.concatenate([[0.0], np.cumsum(activity)])
 
-    def draw(events: Ints, flat: bool) -> tuple[Ints, Ints]:
-        low, high = np.zeros_like(events), np.full_like(events, len(activity))
+    def draw(events: Ints, number: int) -> tuple[Ints, Ints]:
+        flat, low, high = number >= _FLAT_AFTER, np.zeros_like(events), np.full_like(events, len(activity))
         raters = _choose(rng, cumulated, low, high, flat)
         ratees = _choose(rng, cumulated, low, high, flat)
         odd = (rng.random(len(events)) < 0.5).astype(np.int64)
@@ -98,18 +102,21 @@ def twin_pairs(
 
 
 def _settle(
-    draw: Callable[[Ints, bool], tuple[Ints, Ints]],
+    draw: Callable[[Ints, int], tuple[Ints, Ints]],
     pending: Ints,
     source: Ints,
     target: Ints,
     taken: Ints,
     n_nodes: int,
 ) -> Ints:
-    """Draw the ends of the pending events until no pair repeats; returns the sorted codes of all pairs."""
+    """Draw the ends of the pending events until no pair repeats; returns the sorted codes of all pairs.
+
+    ``draw`` is given the pending events and the number of the round.
+    """
     for number in range(_ROUNDS):
         if not len(pending):
             return taken
-        u, v = draw(pending, number >= _FLAT_AFTER)
+        u, v = draw(pending, number)
         code = u * n_nodes + v
         first = np.zeros(len(pending), np.bool_)
         first[np.unique(code, return_index=True)[1]] = True
