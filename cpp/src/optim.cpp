@@ -1,0 +1,118 @@
+#include "signwise/optim.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "signwise/isa.hpp"
+#include "signwise/optim_tiers.hpp"
+#include "signwise/parallel.hpp"
+
+namespace signwise {
+namespace {
+
+using i64 = std::int64_t;
+
+// Borders of chunks do not depend on the threads, so neither do the sums, which are added chunk by chunk.
+constexpr i64 chunk_elements = 64 * momentum_block;
+// Less work than this is not worth waking a thread.
+constexpr i64 thread_elements = i64{1} << 16;
+
+const OptimTier* active_tier() {
+#ifdef SIGNWISE_X86
+  switch (active_isa()) {
+    case Isa::avx512: return optim_avx512();
+    case Isa::avx2: return optim_avx2();
+    default: break;
+  }
+#endif
+  return optim_portable();
+}
+
+}  // namespace
+
+bool optim_available() { return active_tier() != nullptr; }
+
+bool optim_has_sums(Kappa kappa) { return kappa != Kappa::group_l2; }
+
+void optim_stream(float* x, const float* g, float* m, i64 n) {
+  const OptimTier* tier = active_tier();
+  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  tier->stream(x, g, m, n);
+}
+
+OptimPlan::OptimPlan(std::vector<OptimTensor> tensors) : tensors_(std::move(tensors)) {
+  for (i64 t = 0; t < size(); ++t) {
+    const i64 n = tensors_[t].n;
+    elements_ += n;
+    for (i64 begin = 0; begin < n; begin += chunk_elements)
+      chunks_.push_back({t, begin, std::min(n, begin + chunk_elements)});
+  }
+}
+
+i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const OptimOptions& options, int threads,
+                    double* sums) const {
+  const OptimTier* tier = active_tier();
+  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  if (sums && !optim_has_sums(options.kappa)) throw std::invalid_argument("no certificate sums for this function");
+  if (sums) std::fill(sums, sums + size() * optim_sums, 0.0);
+  const i64 chunks = static_cast<i64>(chunks_.size());
+  if (chunks == 0) return 0;
+  const i64 grain = std::max<i64>(1, thread_elements * chunks / std::max<i64>(1, elements_));
+
+  const auto piece_of = [&](i64 c) {
+    const Chunk& chunk = chunks_[c];
+    const OptimTensor& tensor = tensors_[chunk.tensor];
+    const std::uint32_t step = static_cast<std::uint32_t>(steps[chunk.tensor]);
+    return OptimPiece{&tensor,   reinterpret_cast<const void*>(gradients[chunk.tensor]),
+                      chunk.begin, chunk.end, optim_mix(step ^ optim_mix(tensor.seed)), 1.0};
+  };
+  const auto over_chunks = [&](const auto& body) {
+    parallel_for(chunks, grain, threads, [&](i64 begin, i64 end) {
+      for (i64 c = begin; c < end; ++c)
+        if (gradients[chunks_[c].tensor]) body(c);
+    });
+  };
+
+  if (options.check_first) {
+    std::atomic<i64> bad{0};
+    over_chunks([&](i64 c) {
+      const OptimPiece piece = piece_of(c);
+      const i64 count = tier->count_nonfinite(piece.tensor->x_type, piece.gradient, piece.begin, piece.end);
+      if (count) bad += count;
+    });
+    if (bad.load()) return bad.load();
+  }
+
+  std::vector<double> norms;
+  if (options.kappa == Kappa::group_l2) {
+    std::vector<double> squares(chunks, 0.0);
+    over_chunks([&](i64 c) { squares[c] = tier->square_sum(piece_of(c), options); });
+    norms.assign(tensors_.size(), 0.0);
+    for (i64 c = 0; c < chunks; ++c) norms[chunks_[c].tensor] += squares[c];
+    // A norm that is 0 or NaN divides by 1, as signwise.convex.GroupL2 does.
+    for (double& norm : norms) norm = norm > 0 ? std::sqrt(norm) : 1.0;
+  }
+
+  std::vector<double> parts(sums ? chunks * optim_sums : 0, 0.0);
+  std::atomic<i64> bad{0};
+  over_chunks([&](i64 c) {
+    OptimPiece piece = piece_of(c);
+    if (!norms.empty()) piece.norm = norms[chunks_[c].tensor];
+    const i64 count = tier->step(piece, options, sums ? &parts[c * optim_sums] : nullptr);
+    if (count) bad += count;
+  });
+  if (sums) {
+    for (i64 c = 0; c < chunks; ++c) {
+      const double* part = &parts[c * optim_sums];
+      double* total = sums + chunks_[c].tensor * optim_sums;
+      for (int k = 0; k < max_gauge; ++k) total[k] += part[k];
+      total[max_gauge] = std::max(total[max_gauge], part[max_gauge]);
+    }
+  }
+  return bad.load();
+}
+
+}  // namespace signwise
