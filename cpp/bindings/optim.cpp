@@ -37,9 +37,10 @@ void bind_optim(nb::module_& m) {
           "__init__",
           [](OptimPlan* self, Row<const std::int64_t> x, Row<const std::int64_t> momentum,
              Row<const std::int64_t> scale, Row<const std::int64_t> sizes, Row<const std::int64_t> x_types,
-             Row<const std::int64_t> m_types, Row<const std::int64_t> seeds) {
+             Row<const std::int64_t> m_types, Row<const std::int64_t> x_seeds,
+             Row<const std::int64_t> m_seeds) {
             const std::size_t n = x.shape(0);
-            for (const auto& row : {momentum, scale, sizes, x_types, m_types, seeds})
+            for (const auto& row : {momentum, scale, sizes, x_types, m_types, x_seeds, m_seeds})
               require(row.shape(0) == n, "every table of a plan has one entry a tensor");
             std::vector<OptimTensor> tensors(n);
             for (std::size_t t = 0; t < n; ++t) {
@@ -49,7 +50,8 @@ void bind_optim(nb::module_& m) {
               tensors[t].n = sizes.data()[t];
               tensors[t].x_type = type_of(x_types.data()[t]);
               tensors[t].m_type = type_of(m_types.data()[t]);
-              tensors[t].seed = static_cast<std::uint32_t>(seeds.data()[t]);
+              tensors[t].x_seed = static_cast<std::uint32_t>(x_seeds.data()[t]);
+              tensors[t].m_seed = static_cast<std::uint32_t>(m_seeds.data()[t]);
               require(tensors[t].n >= 0, "a size is negative");
               require((tensors[t].x_type == OptimType::f64) == (tensors[t].m_type == OptimType::f64) &&
                           tensors[t].x_type != OptimType::i8 &&
@@ -60,13 +62,13 @@ void bind_optim(nb::module_& m) {
           },
           nb::arg("x").noconvert(), nb::arg("momentum").noconvert(), nb::arg("scale").noconvert(),
           nb::arg("sizes").noconvert(), nb::arg("x_types").noconvert(), nb::arg("m_types").noconvert(),
-          nb::arg("seeds").noconvert())
+          nb::arg("x_seeds").noconvert(), nb::arg("m_seeds").noconvert())
       .def(
           "step",
           [](const OptimPlan& self, Row<const std::uint64_t> gradients, Row<const std::int64_t> steps, double lr,
              double beta1, double beta2, double weight_decay, int kappa, double first, double second, double scale,
-             bool maximize, bool cautious_mask, bool cautious_decay, bool stochastic_x, bool stochastic_m,
-             bool check_first, int threads, std::optional<Sums> sums) {
+             bool maximize, bool cautious_mask, bool cautious_decay, bool stochastic,
+             bool check_first, int threads, std::optional<Sums> sums, bool all_sums) {
             const auto n = static_cast<std::size_t>(self.size());
             require(gradients.shape(0) == n && steps.shape(0) == n, "a step needs one gradient and number a tensor");
             require(kappa >= 0 && kappa < kappa_count, "unknown function");
@@ -83,17 +85,17 @@ void bind_optim(nb::module_& m) {
             o.maximize = maximize;
             o.cautious_mask = cautious_mask;
             o.cautious_decay = cautious_decay;
-            o.stochastic_x = stochastic_x;
-            o.stochastic_m = stochastic_m;
+            o.stochastic = stochastic;
             o.check_first = check_first;
+            o.all_sums = all_sums;
             nb::gil_scoped_release release;
             return self.step(gradients.data(), steps.data(), o, threads, sums ? sums->data() : nullptr);
           },
           nb::arg("gradients").noconvert(), nb::arg("steps").noconvert(), nb::arg("lr"), nb::arg("beta1"),
           nb::arg("beta2"), nb::arg("weight_decay"), nb::arg("kappa"), nb::arg("first"), nb::arg("second"),
           nb::arg("scale"), nb::arg("maximize"), nb::arg("cautious_mask"), nb::arg("cautious_decay"),
-          nb::arg("stochastic_x"), nb::arg("stochastic_m"), nb::arg("check_first"), nb::arg("threads"),
-          nb::arg("sums").noconvert().none());
+          nb::arg("stochastic"), nb::arg("check_first"), nb::arg("threads"),
+          nb::arg("sums").noconvert().none(), nb::arg("all_sums"));
 
   m.def(
       "optim_stream",

@@ -67,7 +67,7 @@ i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const Opti
     const OptimTensor& tensor = tensors_[chunk.tensor];
     const std::uint32_t step = static_cast<std::uint32_t>(steps[chunk.tensor]);
     return OptimPiece{&tensor,   reinterpret_cast<const void*>(gradients[chunk.tensor]),
-                      chunk.begin, chunk.end, optim_mix(step ^ optim_mix(tensor.seed)), 1.0};
+                      chunk.begin, chunk.end, optim_mix(step ^ optim_mix(tensor.x_seed)), optim_mix(step ^ optim_mix(tensor.m_seed)), 1.0};
   };
   const auto over_chunks = [&](const auto& body) {
     parallel_for(chunks, grain, threads, [&](i64 begin, i64 end) {
@@ -108,8 +108,8 @@ i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const Opti
     for (i64 c = 0; c < chunks; ++c) {
       const double* part = &parts[c * optim_sums];
       double* total = sums + chunks_[c].tensor * optim_sums;
-      for (int k = 0; k < max_gauge; ++k) total[k] += part[k];
-      total[max_gauge] = std::max(total[max_gauge], part[max_gauge]);
+      for (int k = 0; k < max_gauge_before; ++k) total[k] += part[k];
+      for (int k = max_gauge_before; k < optim_sums; ++k) total[k] = std::max(total[k], part[k]);
     }
   }
   return bad.load();

@@ -31,7 +31,7 @@ struct OptimTensor {
   std::int64_t n = 0;
   OptimType x_type = OptimType::f32;  // also the gradient's
   OptimType m_type = OptimType::f32;
-  std::uint32_t seed = 0;
+  std::uint32_t x_seed = 0, m_seed = 0;  // of stochastic rounding
 };
 
 struct OptimOptions {
@@ -41,7 +41,8 @@ struct OptimOptions {
   bool maximize = false;
   bool cautious_mask = false;
   bool cautious_decay = false;
-  bool stochastic_x = true, stochastic_m = true;
+  bool stochastic = true;    // rounding of bf16 and i8; else to nearest
+  bool all_sums = false;     // else those of the gap and the distance only; see OptimSum
   bool check_first = false;  // look at every gradient before anything is written, and write nothing if one is bad
 };
 
@@ -50,7 +51,8 @@ enum OptimSum : int {
   sum_k_gradient = 0,
   sum_conjugate_before,
   sum_x_gradient,
-  sum_k_momentum_before,
+  sum_distance_squared,
+  sum_k_momentum_before,  // from here on only with all_sums
   sum_x_momentum_before,
   sum_conjugate_after,
   sum_k_momentum_after,
@@ -58,8 +60,8 @@ enum OptimSum : int {
   sum_delta_weights,
   sum_delta_momentum,
   sum_step_squared,
-  sum_distance_squared,
-  max_gauge,
+  max_gauge_before,  // always
+  max_gauge_after,
   optim_sums
 };
 

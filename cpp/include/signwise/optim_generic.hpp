@@ -11,6 +11,10 @@
 
 #include "signwise/optim_tiers.hpp"
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #define SIGNWISE_JOIN_(a, b) a##b
 #define SIGNWISE_JOIN(a, b) SIGNWISE_JOIN_(a, b)
 #define SIGNWISE_RESTRICT __restrict__
@@ -34,6 +38,7 @@ inline u32 bits_of(float x) { return bits_to<u32>(x); }
 
 constexpr int lanes = 8;  // certificate sums: the lane of an element is its index modulo 8, on every tier
 typedef double Doubles __attribute__((vector_size(8 * SIGNWISE_OPTIM_LANES)));
+typedef long long Longs __attribute__((vector_size(8 * SIGNWISE_OPTIM_LANES)));
 typedef float Floats __attribute__((vector_size(4 * SIGNWISE_OPTIM_LANES)));
 
 inline float fma_of(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
@@ -42,6 +47,11 @@ inline float abs_of(float x) { return __builtin_fabsf(x); }
 inline double abs_of(double x) { return __builtin_fabs(x); }
 inline float sqrt_of(float x) { return __builtin_sqrtf(x); }
 inline double sqrt_of(double x) { return __builtin_sqrt(x); }
+
+template <class T>
+inline T sign_of(T x) {
+  return x > 0 ? T(1) : x < 0 ? T(-1) : T(0);
+}
 
 template <class D>
 inline D all(double value) {
@@ -57,7 +67,30 @@ inline Doubles each(Doubles x, F f) {
   for (int k = 0; k < SIGNWISE_OPTIM_LANES; ++k) y[k] = f(x[k]);
   return y;
 }
-inline Doubles abs_of(Doubles x) { return x < 0 ? -x : x; }
+#if SIGNWISE_OPTIM_LANES == 8 && defined(__AVX512F__)
+inline Doubles fma_of(Doubles a, Doubles b, Doubles c) { return (Doubles)_mm512_fmadd_pd(a, b, c); }
+// The unmasked intrinsic makes gcc 12 warn of its own undefined register.
+inline Doubles widen(const float* from) { return (Doubles)_mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(from)); }
+#elif SIGNWISE_OPTIM_LANES == 4 && defined(__FMA__)
+inline Doubles fma_of(Doubles a, Doubles b, Doubles c) { return (Doubles)_mm256_fmadd_pd(a, b, c); }
+inline Doubles widen(const float* from) { return (Doubles)_mm256_cvtps_pd(_mm_loadu_ps(from)); }
+#else
+inline Doubles fma_of(Doubles a, Doubles b, Doubles c) {
+  for (int k = 0; k < SIGNWISE_OPTIM_LANES; ++k) c[k] = __builtin_fma(a[k], b[k], c[k]);
+  return c;
+}
+inline Doubles widen(const float* from) {
+  Floats values;
+  std::memcpy(&values, from, sizeof values);
+  return __builtin_convertvector(values, Doubles);
+}
+#endif
+inline Doubles widen(const double* from) {
+  Doubles values;
+  std::memcpy(&values, from, sizeof values);
+  return values;
+}
+inline Doubles abs_of(Doubles x) { return (Doubles)((Longs)x & 0x7fffffffffffffff); }
 inline Doubles sqrt_of(Doubles x) {
   return each(x, [](double t) { return __builtin_sqrt(t); });
 }
@@ -73,6 +106,7 @@ inline D min_of(D a, D b) {
 #include "signwise/optim_functions.hpp"
 #include "signwise/optim_sums.hpp"
 #include "signwise/optim_storage.hpp"
+#include "signwise/optim_l1.hpp"
 
 // One step of n elements; returns how many gradients are NaN or infinite.
 template <class T, class K, bool Mask, bool CautiousDecay>
@@ -86,9 +120,10 @@ i64 step_values(T* SIGNWISE_RESTRICT x, const T* SIGNWISE_RESTRICT g, T* SIGNWIS
     bad += gi - gi != 0;
     const T c = fma_of(gi, s.a1, mi * s.b1);
     T v = K::sub(c, s) * s.scale;
-    if (Mask) v *= c * gi > 0 ? T(1) : T(0);
+    // By the signs, since a product of tiny numbers vanishes.
+    if (Mask) v *= sign_of(c) * gi > 0 ? T(1) : T(0);
     const T kept = xi * s.keep;
-    x[i] = fma_of(v, s.minus_lr, CautiousDecay ? (v * xi >= 0 ? kept : xi) : kept);
+    x[i] = fma_of(v, s.minus_lr, CautiousDecay ? (sign_of(v) * xi >= 0 ? kept : xi) : kept);
     m[i] = fma_of(gi, s.a2, mi * s.b2);
   }
   return bad;
@@ -130,35 +165,39 @@ i64 step_piece_of(const OptimPiece& piece, const OptimOptions& o, double* sums) 
     return step(static_cast<T*>(t.x) + piece.begin, static_cast<const T*>(piece.gradient) + piece.begin,
                 static_cast<T*>(t.m) + piece.begin, piece.end - piece.begin, s);
 
-  const SumValues<T> add = sums ? with_kappa(o.kappa, [&](auto k) { return choose_sums<T, decltype(k)>(); }) : nullptr;
+  const SumsOf<T> sum = sums ? with_kappa(o.kappa, [&](auto k) { return choose_sums<T, decltype(k)>(o); }) : SumsOf<T>{};
   alignas(64) T x[momentum_block], g[momentum_block], m[momentum_block];
-  alignas(64) T x_before[momentum_block], m_before[momentum_block];
+  Block<T> block;
   Lanes state;
   i64 bad = 0;
   for (i64 i = piece.begin; i < piece.end; i += momentum_block) {
     const i64 n = std::min(momentum_block, piece.end - i);
+    // The blocks' arithmetic is long enough to hide the next reads, if they are asked for.
+    if (i + ahead < piece.end) {
+      fetch(t.x_type, t.x, i + ahead);
+      fetch(t.x_type, piece.gradient, i + ahead);
+      fetch(t.m_type, t.m, i + ahead);
+    }
     T* xs = load(t.x_type, t.x, i, n, nullptr, x);
     const T* gs = load(t.x_type, const_cast<void*>(piece.gradient), i, n, nullptr, g);
     T* ms = load(t.m_type, t.m, i, n, t.scale, m);
-    if (add) {
-      std::memcpy(x_before, xs, n * sizeof(T));
-      std::memcpy(m_before, ms, n * sizeof(T));
-    }
+    if (sums) sum.before(xs, gs, ms, n, s, block, state);
     bad += step(xs, gs, ms, n, s);
-    store(t.x_type, t.x, i, n, nullptr, xs, Rounding{o.stochastic_x, piece.key, 16});
-    store(t.m_type, t.m, i, n, t.scale, ms, Rounding{o.stochastic_m, piece.key, 0});
-    if (add) {
+    store(t.x_type, t.x, i, n, nullptr, xs, Rounding{o.stochastic, piece.x_key});
+    store(t.m_type, t.m, i, n, t.scale, ms, Rounding{o.stochastic, piece.m_key});
+    if (sums) {
       // The values as stored, after rounding.
       xs = load(t.x_type, t.x, i, n, nullptr, x);
       ms = load(t.m_type, t.m, i, n, t.scale, m);
-      add({x_before, gs, m_before, xs, ms, n, o.cautious_mask}, s, state);
+      sum.after(xs, ms, n, s, block, state);
     }
   }
-  if (add) state.add_to(sums);
+  if (sums) state.add_to(sums);
   return bad;
 }
 
 i64 step_piece(const OptimPiece& piece, const OptimOptions& o, double* sums) {
+  if (const StepL1 step = choose_l1(*piece.tensor, o, sums != nullptr)) return step(piece, o, sums);
   return piece.tensor->x_type == OptimType::f64 ? step_piece_of<double>(piece, o, sums)
                                                 : step_piece_of<float>(piece, o, sums);
 }

@@ -3,8 +3,7 @@
 
 struct Rounding {
   bool stochastic;
-  u32 key;    // mix(step ^ mix(seed))
-  int shift;  // which 16 bits of mix(index ^ key): the weights take the high ones, the momentum the low ones
+  u32 key;  // mix(step ^ mix(seed)); the noise is the low 16 bits of mix(index ^ key)
 };
 
 template <class T>
@@ -22,50 +21,46 @@ inline void load_i8(const std::int8_t* SIGNWISE_RESTRICT from, float scale, floa
 
 // Stochastic: adds 16 hash bits below the kept ones and truncates. Else to nearest, ties to even. NaN stays NaN and
 // infinity stays infinite either way.
-inline void store_bf16(const float* SIGNWISE_RESTRICT from, std::uint16_t* SIGNWISE_RESTRICT to, u32 index, i64 n,
-                       Rounding rounding) {
-  if (rounding.stochastic) {
-    for (i64 i = 0; i < n; ++i) {
-      const u32 bits = bits_of(from[i]), size = bits & 0x7fffffffu;
-      const u32 noise = (optim_mix((index + u32(i)) ^ rounding.key) >> rounding.shift) & 0xffffu;
-      const u32 rounded = bits + (size < 0x7f800000u ? noise : 0u);
-      to[i] = std::uint16_t((rounded >> 16) | (size > 0x7f800000u ? 0x40u : 0u));
-    }
-  } else {
-    for (i64 i = 0; i < n; ++i) {
-      const u32 bits = bits_of(from[i]), size = bits & 0x7fffffffu;
-      const u32 rounded = bits + (size < 0x7f800000u ? 0x7fffu + ((bits >> 16) & 1u) : 0u);
-      to[i] = std::uint16_t((rounded >> 16) | (size > 0x7f800000u ? 0x40u : 0u));
-    }
+template <bool Stochastic>
+inline std::uint16_t to_bf16(float value, u32 index, u32 key) {
+  const u32 bits = bits_of(value), size = bits & 0x7fffffffu;
+  const u32 noise = Stochastic ? optim_mix(index ^ key) & 0xffffu : 0x7fffu + ((bits >> 16) & 1u);
+  const u32 rounded = bits + (size < 0x7f800000u ? noise : 0u);
+  return std::uint16_t((rounded >> 16) | (size > 0x7f800000u ? 0x40u : 0u));
+}
+
+template <bool Stochastic>
+void store_bf16(const float* SIGNWISE_RESTRICT from, std::uint16_t* SIGNWISE_RESTRICT to, u32 index, i64 n, u32 key) {
+  for (i64 i = 0; i < n; ++i) to[i] = to_bf16<Stochastic>(from[i], index + u32(i), key);
+}
+
+// The largest pattern of |m|: patterns of sizes order like the sizes, infinity and NaN above.
+inline u32 top_pattern(const float* SIGNWISE_RESTRICT m, i64 n) {
+  u32 top = 0;
+  for (i64 i = 0; i < n; ++i) {
+    const u32 size = bits_of(m[i]) & 0x7fffffffu;
+    top = size > top ? size : top;
   }
+  return top;
 }
 
 // scale = max|m| / 127 and codes m / scale, rounded down after adding 16 hash bits as a fraction, or to nearest, ties
-// to even. A block whose scale rounds to 0 stores zeros; one with a NaN or infinity stores a NaN scale.
-inline void store_i8(const float* SIGNWISE_RESTRICT from, std::int8_t* SIGNWISE_RESTRICT to, float* scale_to, u32 index,
-                     i64 n, Rounding rounding) {
-  u32 top = 0;  // patterns of non-negative floats order like the floats, infinity and NaN above
-  for (i64 i = 0; i < n; ++i) {
-    const u32 size = bits_of(from[i]) & 0x7fffffffu;
-    top = size > top ? size : top;
-  }
-  const float scale = top < 0x7f800000u ? bits_to<float>(top) / 127.0f : NAN;
+// to even. A block with a NaN or infinity stores zeros with that scale, which read as NaN.
+template <bool Stochastic>
+void store_i8(const float* SIGNWISE_RESTRICT from, std::int8_t* SIGNWISE_RESTRICT to, float* scale_to, u32 top,
+              u32 index, i64 n, u32 key) {
+  const float scale = bits_to<float>(top) / 127.0f;
   *scale_to = scale;
-  if (!(scale > 0)) {
+  if (top >= 0x7f800000u) {
     std::memset(to, 0, n);
     return;
   }
-  if (rounding.stochastic) {
-    for (i64 i = 0; i < n; ++i) {
-      const u32 noise = (optim_mix((index + u32(i)) ^ rounding.key) >> rounding.shift) & 0xffffu;
-      const float code = __builtin_floorf(from[i] / scale + float(std::int32_t(noise)) * 0x1p-16f);
-      to[i] = std::int8_t(std::int32_t(code > 127.0f ? 127.0f : code < -127.0f ? -127.0f : code));
-    }
-  } else {
-    for (i64 i = 0; i < n; ++i) {
-      const float code = __builtin_rintf(from[i] / scale);
-      to[i] = std::int8_t(std::int32_t(code > 127.0f ? 127.0f : code < -127.0f ? -127.0f : code));
-    }
+  const float unit = scale > 0 ? scale : 1.0f;
+  for (i64 i = 0; i < n; ++i) {
+    const float ratio = from[i] / unit;
+    const std::int32_t noise = Stochastic ? std::int32_t(optim_mix((index + u32(i)) ^ key) & 0xffffu) : 0;
+    const float code = Stochastic ? __builtin_floorf(ratio + float(noise) * 0x1p-16f) : __builtin_rintf(ratio);
+    to[i] = std::int8_t(std::int32_t(code > 127.0f ? 127.0f : code < -127.0f ? -127.0f : code));
   }
 }
 
@@ -84,8 +79,19 @@ inline float* load(OptimType type, void* values, i64 i, i64 n, const float* scal
 
 inline void store(OptimType, void*, i64, i64, float*, const double*, Rounding) {}
 inline void store(OptimType type, void* values, i64 i, i64 n, float* scale, const float* from, Rounding rounding) {
+  const auto bf16 = rounding.stochastic ? store_bf16<true> : store_bf16<false>;
+  const auto i8 = rounding.stochastic ? store_i8<true> : store_i8<false>;
   if (type == OptimType::bf16)
-    store_bf16(from, static_cast<std::uint16_t*>(values) + i, u32(i), n, rounding);
+    bf16(from, static_cast<std::uint16_t*>(values) + i, u32(i), n, rounding.key);
   else if (type == OptimType::i8)
-    store_i8(from, static_cast<std::int8_t*>(values) + i, scale + i / momentum_block, u32(i), n, rounding);
+    i8(from, static_cast<std::int8_t*>(values) + i, scale + i / momentum_block, top_pattern(from, n), u32(i), n,
+       rounding.key);
+}
+
+// Asks for a block's cache lines; `i` is a multiple of the block.
+constexpr i64 ahead = 3 * momentum_block;
+inline void fetch(OptimType type, const void* values, i64 i) {
+  const i64 size = type == OptimType::f64 ? 8 : type == OptimType::f32 ? 4 : type == OptimType::bf16 ? 2 : 1;
+  const char* from = static_cast<const char*>(values) + i * size;
+  for (i64 line = 0; line < momentum_block * size; line += 64) __builtin_prefetch(from + line, 1);
 }

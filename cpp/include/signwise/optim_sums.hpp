@@ -1,4 +1,6 @@
 // The certificate sums, in float64. Included by optim_generic.hpp inside the namespace of one instruction tier.
+// An element belongs to the lane of its index modulo 8, and lanes are added in one order, so that every tier and
+// every number of threads gives the same bits.
 
 constexpr int parts = lanes / SIGNWISE_OPTIM_LANES;  // registers that hold one sum
 
@@ -11,95 +13,128 @@ struct Lanes {
   alignas(64) double lane[optim_sums][lanes] = {};
 
   void add_to(double* sums) const {
-    for (int k = 0; k < max_gauge; ++k) sums[k] += sum_lanes(lane[k]);
-    for (double gauge : lane[max_gauge])
-      if (gauge > sums[max_gauge]) sums[max_gauge] = gauge;
+    for (int k = 0; k < max_gauge_before; ++k) sums[k] += sum_lanes(lane[k]);
+    for (int k = max_gauge_before; k < optim_sums; ++k)
+      for (double gauge : lane[k]) sums[k] = gauge > sums[k] ? gauge : sums[k];
   }
 };
 
-// A block before and after its step: weights, gradient, momentum.
+// What has to be kept of a block until its step is done.
 template <class T>
 struct Block {
-  const T *x, *g, *m, *x_after, *m_after;
-  i64 n;
-  bool mask;
+  alignas(64) T x[momentum_block], g[momentum_block], m[momentum_block], c[momentum_block];
 };
 
-// All that the sums of some elements need, as D: a double or a vector of them.
-template <class K, class D>
-inline void add_terms(D x, D g, D m, D c, D x_after, D m_after, bool mask, double lambda, double first, double second,
-                      D* sum) {
-  const D y = lambda * x_after;
-  const D inside = K::clip(y, first, second);
-  D u = K::subgradient(-c, first, second);
-  if (mask) u = c * g > 0 ? u : all<D>(0);
-  D w = all<D>(0);
-  if constexpr (!std::is_base_of_v<Support, K>) {
-    sum[sum_conjugate_before] += K::conjugate(K::clip(lambda * x, first, second), first);
-    sum[sum_conjugate_after] += K::conjugate(inside, first);
-    w = K::slope(inside, first);
-  }
-  sum[sum_k_gradient] += K::value(-g, first, second);
-  sum[sum_x_gradient] += x * g;
-  sum[sum_k_momentum_before] += K::value(-m, first, second);
-  sum[sum_x_momentum_before] += x * m;
-  sum[sum_k_momentum_after] += K::value(-m_after, first, second);
-  sum[sum_x_momentum_after] += x_after * m_after;
-  sum[sum_delta_weights] += (-c - w) * (u - y);
-  sum[sum_delta_momentum] += (m_after - c) * (u - K::subgradient(-m_after, first, second));
-  const D step = x_after - x, outside = y - inside;
-  sum[sum_step_squared] += step * step;
-  sum[sum_distance_squared] += outside * outside;
-  sum[max_gauge] = max_of(sum[max_gauge], K::gauge(y, first, second));
-}
-
-inline Doubles widen(const float* from) {
-  Floats values;
-  std::memcpy(&values, from, sizeof values);
-  return __builtin_convertvector(values, Doubles);
-}
-inline Doubles widen(const double* from) {
-  Doubles values;
-  std::memcpy(&values, from, sizeof values);
-  return values;
-}
-
-template <class T, class K>
-void sum_values(const Block<T>& b, const Scalars<T>& s, Lanes& state) {
-  alignas(64) T c[momentum_block], g[momentum_block];
-  for (i64 i = 0; i < b.n; ++i) {
-    g[i] = b.g[i] * s.sign;
-    c[i] = fma_of(g[i], s.a1, b.m[i] * s.b1);
-  }
-  const i64 full = b.n - b.n % lanes;
-  for (int part = 0; part < parts; ++part) {
-    const int first_lane = part * SIGNWISE_OPTIM_LANES;
-    Doubles sum[optim_sums];
+// Runs f(D, i, sum) over the elements i of a block, where D is a vector of doubles, or one of them in the tail, and
+// sum[k] stands for the running sums `which[k]`. Pieces begin at a multiple of 8.
+template <int N, class F>
+inline void accumulate(i64 n, const int (&which)[N], Lanes& state, F f) {
+  const i64 full = n - n % lanes;
+  for (int part = 0; part < parts && full; ++part) {
+    const int first = part * SIGNWISE_OPTIM_LANES;
+    Doubles sum[N];
 #pragma GCC unroll 16
-    for (int k = 0; k < optim_sums; ++k) std::memcpy(&sum[k], state.lane[k] + first_lane, sizeof(Doubles));
-    for (i64 i = first_lane; i < full; i += lanes)
-      add_terms<K>(widen(b.x + i), widen(g + i), widen(b.m + i), widen(c + i), widen(b.x_after + i),
-                   widen(b.m_after + i), b.mask, s.lambda, s.d_first, s.d_second, sum);
+    for (int k = 0; k < N; ++k) std::memcpy(&sum[k], state.lane[which[k]] + first, sizeof(Doubles));
+    for (i64 i = first; i < full; i += lanes) f(Doubles{}, i, sum);
 #pragma GCC unroll 16
-    for (int k = 0; k < optim_sums; ++k) std::memcpy(state.lane[k] + first_lane, &sum[k], sizeof(Doubles));
+    for (int k = 0; k < N; ++k) std::memcpy(state.lane[which[k]] + first, &sum[k], sizeof(Doubles));
   }
-  for (i64 i = full; i < b.n; ++i) {
-    double sum[optim_sums];
-    const i64 lane = i % lanes;
-    for (int k = 0; k < optim_sums; ++k) sum[k] = state.lane[k][lane];
-    add_terms<K, double>(b.x[i], g[i], b.m[i], c[i], b.x_after[i], b.m_after[i], b.mask, s.lambda, s.d_first,
-                         s.d_second, sum);
-    for (int k = 0; k < optim_sums; ++k) state.lane[k][lane] = sum[k];
+  for (i64 i = full; i < n; ++i) {
+    double sum[N];
+    for (int k = 0; k < N; ++k) sum[k] = state.lane[which[k]][i % lanes];
+    f(double{}, i, sum);
+    for (int k = 0; k < N; ++k) state.lane[which[k]][i % lanes] = sum[k];
   }
 }
 
 template <class T>
-using SumValues = void (*)(const Block<T>&, const Scalars<T>&, Lanes&);
+inline double take(double, const T* from) {
+  return double(*from);
+}
+template <class T>
+inline Doubles take(Doubles, const T* from) {
+  return widen(from);
+}
+
+template <class T>
+void interpolate(const T* SIGNWISE_RESTRICT g, const T* SIGNWISE_RESTRICT m, T* SIGNWISE_RESTRICT c, i64 n,
+                 const Scalars<T>& scalars) {
+  const Scalars<T> s = scalars;
+  for (i64 i = 0; i < n; ++i) c[i] = fma_of(g[i] * s.sign, s.a1, m[i] * s.b1);
+}
+
+// Any sum over coordinates.
+template <class T, class K>
+struct Sums {
+  static void before(const T* x, const T* g, const T* m, i64 n, const Scalars<T>& s, Block<T>& b, Lanes&) {
+    std::memcpy(b.x, x, n * sizeof(T));
+    std::memcpy(b.m, m, n * sizeof(T));
+    for (i64 i = 0; i < n; ++i) b.g[i] = g[i] * s.sign;
+    interpolate(g, m, b.c, n, s);
+  }
+
+  template <bool Mask>
+  static void gap_after(const T* x, const T*, i64 n, const Scalars<T>& s, Block<T>& b, Lanes& state) {
+    const double lambda = s.lambda, p = s.d_first, q = s.d_second;
+    constexpr int which[] = {sum_k_gradient,       sum_x_gradient,   sum_conjugate_before,
+                             sum_distance_squared, max_gauge_before, max_gauge_after};
+    accumulate(n, which, state, [&](auto d, i64 i, auto* sum) {
+      using D = decltype(d);
+      const D x0 = take(d, b.x + i), g = take(d, b.g + i), y0 = lambda * x0, y = lambda * take(d, x + i);
+      sum[0] += K::value(-g, p, q);
+      sum[1] = fma_of(x0, g, sum[1]);
+      if constexpr (!std::is_base_of_v<Support, K>) sum[2] += K::conjugate(K::clip(y0, p, q), p);
+      const D outside = y - K::clip(y, p, q);
+      sum[3] = fma_of(outside, outside, sum[3]);
+      sum[4] = max_of(sum[4], K::gauge(y0, p, q));
+      sum[5] = max_of(sum[5], K::gauge(y, p, q));
+    });
+  }
+
+  template <bool Mask>
+  static void after(const T* x, const T* m, i64 n, const Scalars<T>& s, Block<T>& b, Lanes& state) {
+    gap_after<Mask>(x, m, n, s, b, state);
+    const double lambda = s.lambda, p = s.d_first, q = s.d_second;
+    constexpr int which[] = {sum_k_momentum_before, sum_x_momentum_before, sum_conjugate_after,
+                             sum_k_momentum_after,  sum_x_momentum_after,  sum_delta_weights,
+                             sum_delta_momentum,    sum_step_squared};
+    accumulate(n, which, state, [&](auto d, i64 i, auto* sum) {
+      using D = decltype(d);
+      const D x0 = take(d, b.x + i), x1 = take(d, x + i), m0 = take(d, b.m + i), m1 = take(d, m + i);
+      const D c = take(d, b.c + i), y = lambda * x1;
+      sum[0] += K::value(-m0, p, q);
+      sum[1] = fma_of(x0, m0, sum[1]);
+      D w = D{};
+      if constexpr (!std::is_base_of_v<Support, K>) {
+        const D inside = K::clip(y, p, q);
+        sum[2] += K::conjugate(inside, p);
+        w = K::slope(inside, p);
+      }
+      sum[3] += K::value(-m1, p, q);
+      sum[4] = fma_of(x1, m1, sum[4]);
+      D u = K::subgradient(-c, p, q);
+      if (Mask) u = c * take(d, b.g + i) > 0 ? u : D{};
+      sum[5] = fma_of(-c - w, u - y, sum[5]);
+      sum[6] = fma_of(m1 - c, u - K::subgradient(-m1, p, q), sum[6]);
+      const D step = x1 - x0;
+      sum[7] = fma_of(step, step, sum[7]);
+    });
+  }
+};
+
+template <class T>
+struct SumsOf {
+  void (*before)(const T*, const T*, const T*, i64, const Scalars<T>&, Block<T>&, Lanes&) = nullptr;
+  void (*after)(const T*, const T*, i64, const Scalars<T>&, Block<T>&, Lanes&) = nullptr;
+};
 
 template <class T, class K>
-SumValues<T> choose_sums() {
-  if constexpr (K::sums)
-    return sum_values<T, K>;
-  else
-    return nullptr;
+SumsOf<T> choose_sums(const OptimOptions& o) {
+  if constexpr (!K::sums) {
+    return {};
+  } else {
+    using S = Sums<T, K>;
+    if (!o.all_sums) return {S::before, S::template gap_after<false>};
+    return {S::before, o.cautious_mask ? S::template after<true> : S::template after<false>};
+  }
 }

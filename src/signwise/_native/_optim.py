@@ -9,20 +9,20 @@ For each tensor with a gradient, all from the momentum m before the step (η = l
 
 1. g = gradient, negated by ``maximize``
 2. c = fma(g, 1−β₁, m·β₁)
-3. v = s·∂K(c) for even K, −s·∂K(−c) in general; ``cautious="mask"``: v·[c·g > 0]
-4. x' = x·(1−ηλ); ``decay="cautious"``: only where v·x ≥ 0, v after the mask and x before the step
+3. v = s·∂K(c) for even K, −s·∂K(−c) in general; ``cautious="mask"``: v·[sign(c)·g > 0]
+4. x' = x·(1−ηλ); ``decay="cautious"``: only where sign(v)·x ≥ 0, v after the mask and x before the step
 5. x = fma(v, −η, x'); m = fma(g, 1−β₂, m·β₂)
 
 in float32, or in float64 for float64 parameters; scalars are computed in double and rounded once. ∂K in that
 precision: DeadZone is sign(c)·[|c| > ε], Huber clip(c·(1/ε), ±1), SmoothedL1 erf(c·(1/√2s)), PseudoHuber
 c/√(1+c²) for |c| ≤ 1 and sign(c)/√(1+(1/c)²) beyond, GroupL2 c/‖c‖ with the norm and the quotient in float64.
 
-bfloat16 parameters and momentum are widened exactly and rounded when stored. Stochastic rounding adds 16 bits of
+bfloat16 parameters and momentum are widened exactly and rounded when stored. Stochastic rounding adds the low 16 bits of
 ``mix(index ^ mix(step ^ mix(seed)))`` (uint32; index in the flattened tensor) below the kept ones of the float32
-pattern and truncates: the weights take bits 16-31, the momentum bits 0-15. Not finite values stay as they are.
+pattern and truncates; weights and momentum have seeds of their own, and values that are not finite stay as they are.
 int8 momentum has blocks of 256 flattened entries, scale = max|m|/127 in float32, and codes
-clip(floor(m/scale + bits·2⁻¹⁶), ±127), or rint(m/scale) without stochastic rounding; a block whose scale is 0 holds
-zeros, and one with a NaN or infinity the scale NaN.
+clip(floor(m/scale + bits·2⁻¹⁶), ±127), or rint(m/scale) without stochastic rounding; a block with a NaN or an infinity
+holds zeros and that scale, so that it reads as NaN.
 """
 
 from __future__ import annotations
@@ -55,13 +55,14 @@ KAPPAS: dict[str, tuple[int, tuple[str, ...]]] = {
     "GroupL2": (8, ()),
 }
 
-#: The columns of :attr:`FusedResult.sums`.
-#: y = λx/s, M = −m, M̃ = −c, u = v's −∂K before the factor s; "after" is the state that the step leaves, as stored.
+#: The columns of :attr:`FusedResult.sums`; M = −m, M̃ = −c, y = λx, 
+#: u = ∂K(M̃), masked if cautious; "after" is the state that the step leaves, as it is stored.
 SUMS = (
     "k_gradient",  # ΣK(−g)
     "conjugate_before",  # ΣK*(y), y clipped to C
     "x_gradient",  # ⟨x, g⟩
-    "k_momentum_before",  # ΣK(M)
+    "distance_squared",  # dist(y₊, C)²
+    "k_momentum_before",  # ΣK(M); from here to step_squared only with certify="step"
     "x_momentum_before",  # ⟨x, m⟩ = −⟨x, M⟩
     "conjugate_after",  # ΣK*(y₊), y₊ clipped to C
     "k_momentum_after",  # ΣK(M₊)
@@ -69,10 +70,9 @@ SUMS = (
     "delta_weights",  # ⟨M̃ − w₊, u − y₊⟩, w₊ ∈ ∂K*(y₊)
     "delta_momentum",  # ⟨M̃ − M₊, u − ∂K(M₊)⟩
     "step_squared",  # ‖x₊ − x‖²
-    "distance_squared",  # dist(y₊, C)²
-    "gauge",  # max over coordinates of the gauge of y₊
+    "gauge_before",  # the gauge of y: C is the set where it is at most 1
+    "gauge_after",  # the gauge of y₊
 )
-# With K scaled by s these are s times, the distance s² times, as large.
 _SCALED = [
     SUMS.index(name)
     for name in (
@@ -149,7 +149,8 @@ class FusedPlan:
             bfloat16 the same, float64 only float64. int8 momentum may have any shape of as many elements.
         scales: for each parameter the float32 scales of int8 momentum, ``ceil(numel / 256)`` of them, or
             None. May be left out where no momentum is int8.
-        seeds: one integer a tensor for stochastic rounding; 0 if left out.
+        weight_seeds, momentum_seeds: integers, one a tensor, that seed the hash of stochastic rounding; 0 if
+            left out.
 
     Raises:
         RuntimeError: there is no fused step here.
@@ -171,15 +172,22 @@ class FusedPlan:
         momenta: Sequence[Tensor],
         scales: Sequence[Tensor | None] | None = None,
         *,
-        seeds: Sequence[int] | None = None,
+        weight_seeds: Sequence[int] | None = None,
+        momentum_seeds: Sequence[int] | None = None,
     ) -> None:
         native = core()
         if native is None or not native.optim_available():
             raise RuntimeError("there is no fused step here; check fused_available() and compute with torch")
         count = len(params)
         scales = [None] * count if scales is None else scales
-        seeds = [0] * count if seeds is None else seeds
-        for name, given in (("momenta", momenta), ("scales", scales), ("seeds", seeds)):
+        weight_seeds = [0] * count if weight_seeds is None else weight_seeds
+        momentum_seeds = [0] * count if momentum_seeds is None else momentum_seeds
+        for name, given in (
+            ("momenta", momenta),
+            ("scales", scales),
+            ("weight_seeds", weight_seeds),
+            ("momentum_seeds", momentum_seeds),
+        ):
             if len(given) != count:
                 raise ValueError(f"{name} has {len(given)} entries for {count} params")
         self._params, self._momenta, self._scales = list(params), list(momenta), list(scales)
@@ -201,7 +209,8 @@ class FusedPlan:
             self._sizes,
             np.array(x_types, np.int64),
             np.array(m_types, np.int64),
-            np.array([seed & 0xFFFFFFFF for seed in seeds], np.int64),
+            np.array([seed & 0xFFFFFFFF for seed in weight_seeds], np.int64),
+            np.array([seed & 0xFFFFFFFF for seed in momentum_seeds], np.int64),
         )
 
     def _check(self, i: int, pair: tuple[int, int]) -> None:
@@ -300,7 +309,7 @@ class FusedPlan:
         step: int | Counts = 0,
         rounding: Literal["stochastic", "nearest"] = "stochastic",
         nan_policy: Literal["count", "check"] = "count",
-        certify: bool = False,
+        certify: Literal["gap", "step"] | None = None,
     ) -> FusedResult:
         """Step every tensor that has a gradient.
 
@@ -317,7 +326,8 @@ class FusedPlan:
             rounding: how bfloat16 parameters, and bfloat16 or int8 momentum, are stored.
             nan_policy: "count" steps and counts; "check" looks at all gradients first, and where one is
                 NaN or infinite writes nothing and says ``applied=False``.
-            certify: compute the certificate sums; not for GroupL2.
+            certify: "gap" computes the sums of the optimality gap at x before the step and the distance after it,
+                "step" all of :data:`SUMS`; not for GroupL2.
         """
         if kappa not in KAPPAS:
             raise ValueError(f"kappa is {kappa!r}; the fused step knows: {', '.join(KAPPAS)}")
@@ -329,6 +339,7 @@ class FusedPlan:
             ("decay", decay, ("plain", "cautious")),
             ("rounding", rounding, ("stochastic", "nearest")),
             ("nan_policy", nan_policy, ("count", "check")),
+            ("certify", certify, (None, "gap", "step")),
         ):
             if value not in allowed:
                 raise ValueError(f"{name} is {value!r}; the fused step knows: {', '.join(map(repr, allowed))}")
@@ -356,10 +367,10 @@ class FusedPlan:
             cautious is not None,
             decay == "cautious",
             rounding == "stochastic",
-            rounding == "stochastic",
             nan_policy == "check",
             num_threads(),
             sums,
+            certify == "step",
         )
         applied = nan_policy == "count" or not nonfinite
         if sums is not None and not applied:
