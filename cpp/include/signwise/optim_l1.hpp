@@ -2,6 +2,8 @@
 // short enough to run at the speed of memory; everything else goes through blocks. Included by optim_generic.hpp
 // inside the namespace of one instruction tier.
 
+i64 count_nonfinite(OptimType type, const void* g, i64 begin, i64 end);
+
 using StepL1 = i64 (*)(const OptimPiece&, const OptimOptions&, double*);
 
 struct F32 {
@@ -21,20 +23,24 @@ struct Bf16 {
   }
 };
 
+// sign(c) times the factor of K.
+inline float scaled_sign(float c, float scale) { return c > 0 ? scale : c < 0 ? -scale : 0.0f; }
+
 template <class X, class M, bool Stochastic>
 i64 step_l1_narrow(const OptimPiece& piece, const OptimOptions& o, double*) {
   const Scalars<float> s(o, 1.0);
-  auto* SIGNWISE_RESTRICT x = static_cast<typename X::Stored*>(piece.tensor->x);
-  auto* SIGNWISE_RESTRICT m = static_cast<typename M::Stored*>(piece.tensor->m);
-  const auto* SIGNWISE_RESTRICT g = static_cast<const typename X::Stored*>(piece.gradient);
-  const u32 x_key = piece.x_key, m_key = piece.m_key;
+  auto* SIGNWISE_RESTRICT x = static_cast<typename X::Stored*>(piece.tensor->x) + piece.begin;
+  auto* SIGNWISE_RESTRICT m = static_cast<typename M::Stored*>(piece.tensor->m) + piece.begin;
+  const auto* SIGNWISE_RESTRICT g = static_cast<const typename X::Stored*>(piece.gradient) + piece.begin;
+  const u32 first = u32(piece.begin), x_key = piece.x_key, m_key = piece.m_key;
+  const float a1 = s.sign * s.a1, a2 = s.sign * s.a2;
   std::int32_t bad = 0;
-  for (i64 i = piece.begin; i < piece.end; ++i) {
-    const float gi = X::read(g[i]) * s.sign, mi = M::read(m[i]);
+  for (std::int32_t i = 0, end = std::int32_t(piece.end - piece.begin); i < end; ++i) {
+    const float gi = X::read(g[i]), mi = M::read(m[i]);
     bad += gi - gi != 0;
-    const float v = sign_of(fma_of(gi, s.a1, mi * s.b1)) * s.scale;
-    x[i] = X::template write<Stochastic>(fma_of(v, s.minus_lr, X::read(x[i]) * s.keep), u32(i), x_key);
-    m[i] = M::template write<Stochastic>(fma_of(gi, s.a2, mi * s.b2), u32(i), m_key);
+    const float v = scaled_sign(fma_of(gi, a1, mi * s.b1), s.scale);
+    x[i] = X::template write<Stochastic>(fma_of(v, s.minus_lr, X::read(x[i]) * s.keep), first + u32(i), x_key);
+    m[i] = M::template write<Stochastic>(fma_of(gi, a2, mi * s.b2), first + u32(i), m_key);
   }
   return bad;
 }
@@ -42,10 +48,11 @@ i64 step_l1_narrow(const OptimPiece& piece, const OptimOptions& o, double*) {
 template <bool Stochastic>
 i64 step_l1_i8(const OptimPiece& piece, const OptimOptions& o, double*) {
   const Scalars<float> s(o, 1.0);
+  const float a1 = s.sign * s.a1, a2 = s.sign * s.a2;
   alignas(64) float buffer[momentum_block];
   std::int32_t bad = 0;
   for (i64 begin = piece.begin; begin < piece.end; begin += momentum_block) {
-    const i64 n = std::min(momentum_block, piece.end - begin);
+    const std::int32_t n = std::int32_t(std::min(momentum_block, piece.end - begin));
     float* SIGNWISE_RESTRICT x = static_cast<float*>(piece.tensor->x) + begin;
     const float* SIGNWISE_RESTRICT g = static_cast<const float*>(piece.gradient) + begin;
     std::int8_t* SIGNWISE_RESTRICT q = static_cast<std::int8_t*>(piece.tensor->m) + begin;
@@ -53,12 +60,11 @@ i64 step_l1_i8(const OptimPiece& piece, const OptimOptions& o, double*) {
     float* scale = piece.tensor->scale + begin / momentum_block;
     const float unit = *scale;
     u32 top = 0;
-    for (i64 i = 0; i < n; ++i) {
-      const float gi = g[i] * s.sign, mi = float(q[i]) * unit;
+    for (std::int32_t i = 0; i < n; ++i) {
+      const float gi = g[i], mi = float(q[i]) * unit;
       bad += gi - gi != 0;
-      const float v = sign_of(fma_of(gi, s.a1, mi * s.b1)) * s.scale;
-      x[i] = fma_of(v, s.minus_lr, x[i] * s.keep);
-      const float next = fma_of(gi, s.a2, mi * s.b2);
+      x[i] = fma_of(scaled_sign(fma_of(gi, a1, mi * s.b1), s.scale), s.minus_lr, x[i] * s.keep);
+      const float next = fma_of(gi, a2, mi * s.b2);
       m[i] = next;
       const u32 size = bits_of(next) & 0x7fffffffu;
       top = size > top ? size : top;
@@ -100,9 +106,9 @@ inline Wide widen(Octet x) {
   return y;
 }
 inline Octet abs_of(Octet x) { return (Octet)((OctetBits)x & 0x7fffffff); }
-inline void add_to(Wide& sum, const Wide& x) {
+inline void add_size_to(Wide& sum, const Wide& x) {
 #pragma GCC unroll 4
-  for (int p = 0; p < parts; ++p) sum.part[p] += x.part[p];
+  for (int p = 0; p < parts; ++p) sum.part[p] += abs_of(x.part[p]);
 }
 inline void add_product_to(Wide& sum, const Wide& x, const Wide& y) {
 #pragma GCC unroll 4
@@ -114,35 +120,36 @@ inline void add_product_to(Wide& sum, const Wide& x, const Wide& y) {
 template <bool All>
 i64 step_l1_sums(const OptimPiece& piece, const OptimOptions& o, double* sums) {
   const Scalars<float> s(o, 1.0);
-  const Octet zero{}, one = zero + 1.0f;
-  const Octet sign = zero + s.sign, a1 = zero + s.a1, b1 = zero + s.b1, a2 = zero + s.a2, b2 = zero + s.b2;
-  const Octet keep = zero + s.keep, minus_lr = zero + s.minus_lr, scale = zero + s.scale;
+  const Octet zero{};
+  const Octet a1 = zero + s.sign * s.a1, b1 = zero + s.b1, a2 = zero + s.sign * s.a2, b2 = zero + s.b2;
+  const Octet keep = zero + s.keep, minus_lr = zero + s.minus_lr, up = zero + s.scale, down = -up;
   Wide k_g{}, x_g{}, k_m{}, x_m{}, k_m1{}, x_m1{}, k_c{}, x1_c{}, delta{}, step{};
-  OctetBits bad{}, top_before{}, top_all{};
+  OctetBits top_before{}, top_all{};
+  i64 bad = 0;
   double distance[lanes] = {};
 
-  const auto octet = [&](float* xs, const float* gs, float* ms, OctetBits& top) {
+  const auto octet = [&](float* xs, const float* gs, float* ms, OctetBits& top, OctetBits& top_g) {
     Octet x, g, m;
     std::memcpy(&x, xs, sizeof x);
     std::memcpy(&g, gs, sizeof g);
     std::memcpy(&m, ms, sizeof m);
-    g *= sign;
     const Octet c = fma_of(g, a1, m * b1);
-    const Octet v = (c > zero ? one : (c < zero ? -one : zero)) * scale;
+    const Octet v = c > zero ? up : (c < zero ? down : zero);
     const Octet x1 = fma_of(v, minus_lr, x * keep), m1 = fma_of(g, a2, m * b2);
     std::memcpy(xs, &x1, sizeof x);
     std::memcpy(ms, &m1, sizeof m);
-    bad -= g - g != zero;
-    const OctetBits before = (OctetBits)abs_of(x), after = (OctetBits)abs_of(x1);
+    const OctetBits before = (OctetBits)abs_of(x), after = (OctetBits)abs_of(x1), size = (OctetBits)abs_of(g);
+    top_g = size > top_g ? size : top_g;
     top_before = before > top_before ? before : top_before;
     top = after > top ? after : top;
-    const Wide wide_x = widen(x);
-    add_to(k_g, widen(abs_of(g)));
-    add_product_to(x_g, wide_x, widen(g));
+    const Wide wide_x = widen(x), wide_g = widen(g);
+    add_size_to(k_g, wide_g);
+    add_product_to(x_g, wide_x, wide_g);
     if constexpr (All) {
       const Wide wide_x1 = widen(x1), wide_m1 = widen(m1), wide_c = widen(c);
-      add_to(k_m, widen(abs_of(m)));
-      add_product_to(x_m, wide_x, widen(m));
+      const Wide wide_m = widen(m);
+      add_size_to(k_m, wide_m);
+      add_product_to(x_m, wide_x, wide_m);
       add_product_to(x_m1, wide_x1, wide_m1);
       add_product_to(x1_c, wide_x1, wide_c);
 #pragma GCC unroll 4
@@ -165,22 +172,26 @@ i64 step_l1_sums(const OptimPiece& piece, const OptimOptions& o, double* sums) {
     float* x = static_cast<float*>(piece.tensor->x) + begin;
     const float* g = static_cast<const float*>(piece.gradient) + begin;
     float* m = static_cast<float*>(piece.tensor->m) + begin;
-    OctetBits top{};
+    OctetBits top{}, top_g{};
     const i64 full = n - n % lanes;
-    for (i64 i = 0; i < full; i += lanes) octet(x + i, g + i, m + i, top);
+    for (i64 i = 0; i < full; i += lanes) octet(x + i, g + i, m + i, top, top_g);
     if (full < n) {
       float tail[3][lanes] = {};
       const std::size_t bytes = (n - full) * sizeof(float);
       std::memcpy(tail[0], x + full, bytes);
       std::memcpy(tail[1], g + full, bytes);
       std::memcpy(tail[2], m + full, bytes);
-      octet(tail[0], tail[1], tail[2], top);
+      octet(tail[0], tail[1], tail[2], top, top_g);
       std::memcpy(x + full, tail[0], bytes);
       std::memcpy(m + full, tail[2], bytes);
     }
     top_all = top > top_all ? top : top_all;
-    std::int32_t largest = 0;
-    for (int k = 0; k < lanes; ++k) largest = std::max(largest, top[k]);
+    std::int32_t largest = 0, largest_g = 0;
+    for (int k = 0; k < lanes; ++k) {
+      largest = std::max(largest, top[k]);
+      largest_g = std::max(largest_g, top_g[k]);
+    }
+    if (largest_g >= 0x7f800000) bad += count_nonfinite(OptimType::f32, g, 0, n);
     if (!(s.lambda * double(bits_to<float>(largest)) <= 1))
       for (i64 i = 0; i < n; ++i) {
         const double outside = s.lambda * std::fabs(double(x[i])) - 1;
@@ -194,7 +205,7 @@ i64 step_l1_sums(const OptimPiece& piece, const OptimOptions& o, double* sums) {
     return sum_lanes(lane);
   };
   sums[sum_k_gradient] = total(k_g);
-  sums[sum_x_gradient] = total(x_g);
+  sums[sum_x_gradient] = s.sign * total(x_g);
   sums[sum_distance_squared] = sum_lanes(distance);
   if constexpr (All) {
     sums[sum_k_momentum_before] = total(k_m);
@@ -205,13 +216,11 @@ i64 step_l1_sums(const OptimPiece& piece, const OptimOptions& o, double* sums) {
     sums[sum_delta_momentum] = total(delta);
     sums[sum_step_squared] = total(step);
   }
-  i64 count = 0;
   for (int k = 0; k < lanes; ++k) {
-    count += bad[k];
     sums[max_gauge_before] = std::max(sums[max_gauge_before], s.lambda * bits_to<float>(top_before[k]));
     sums[max_gauge_after] = std::max(sums[max_gauge_after], s.lambda * bits_to<float>(top_all[k]));
   }
-  return count;
+  return bad;
 }
 
 template <bool Stochastic>

@@ -31,7 +31,8 @@ inline std::uint16_t to_bf16(float value, u32 index, u32 key) {
 
 template <bool Stochastic>
 void store_bf16(const float* SIGNWISE_RESTRICT from, std::uint16_t* SIGNWISE_RESTRICT to, u32 index, i64 n, u32 key) {
-  for (i64 i = 0; i < n; ++i) to[i] = to_bf16<Stochastic>(from[i], index + u32(i), key);
+  // A 32-bit counter, so that the hash of a vector needs no 64-bit indices.
+  for (std::int32_t i = 0, end = std::int32_t(n); i < end; ++i) to[i] = to_bf16<Stochastic>(from[i], index + u32(i), key);
 }
 
 // The largest pattern of |m|: patterns of sizes order like the sizes, infinity and NaN above.
@@ -56,7 +57,7 @@ void store_i8(const float* SIGNWISE_RESTRICT from, std::int8_t* SIGNWISE_RESTRIC
     return;
   }
   const float unit = scale > 0 ? scale : 1.0f;
-  for (i64 i = 0; i < n; ++i) {
+  for (std::int32_t i = 0, end = std::int32_t(n); i < end; ++i) {
     const float ratio = from[i] / unit;
     const std::int32_t noise = Stochastic ? std::int32_t(optim_mix((index + u32(i)) ^ key) & 0xffffu) : 0;
     const float code = Stochastic ? __builtin_floorf(ratio + float(noise) * 0x1p-16f) : __builtin_rintf(ratio);
