@@ -48,3 +48,42 @@ def signed_permutation(
 def rotate_words(x: NDArray[Any], mask: NDArray[Any], shift: int, out: NDArray[Any], threads: int) -> None: ...
 def hadamard_signs(x: NDArray[Any], signs: NDArray[Any], out: NDArray[Any], threads: int) -> None: ...
 def haar(h: int, out: NDArray[Any], threads: int) -> None: ...
+
+optim_sums: int
+
+def optim_available() -> bool: ...
+def optim_stream(x: NDArray[Any], g: NDArray[Any], momentum: NDArray[Any]) -> None: ...
+
+class OptimPlan:
+    def __init__(
+        self,
+        x: NDArray[Any],
+        momentum: NDArray[Any],
+        scale: NDArray[Any],
+        sizes: NDArray[Any],
+        x_types: NDArray[Any],
+        m_types: NDArray[Any],
+        x_seeds: NDArray[Any],
+        m_seeds: NDArray[Any],
+    ) -> None: ...
+    def step(
+        self,
+        gradients: NDArray[Any],
+        steps: NDArray[Any],
+        lr: float,
+        beta1: float,
+        beta2: float,
+        weight_decay: float,
+        kappa: int,
+        first: float,
+        second: float,
+        scale: float,
+        maximize: bool,
+        cautious_mask: bool,
+        cautious_decay: bool,
+        stochastic: bool,
+        check_first: bool,
+        threads: int,
+        sums: NDArray[Any] | None,
+        all_sums: bool,
+    ) -> int: ...
