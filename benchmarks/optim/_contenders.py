@@ -1,0 +1,110 @@
+"""Optimizers that step copies of the same weights with fixed gradients."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from lion_pytorch import Lion
+from lion_pytorch.foreach import Lion as ForeachLion
+from torch import Tensor
+from torch.nn import Parameter
+
+from signwise._native import _optim
+from signwise._native._optim import FusedPlan
+
+RATES = dict(lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.1)
+Step = Callable[[], list[Tensor] | None]
+
+
+def values(shapes: Sequence[tuple[int, ...]], seed: int) -> list[Tensor]:
+    """Normal tensors; the gradients have no zero."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+def signwise(
+    weights: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    momentum: torch.dtype = torch.float32,
+    *,
+    cached: bool = True,
+    **options: Any,
+) -> Step:
+    """The fused step; `cached` keeps the gradients' addresses from the first step on."""
+    xs = [x.clone() for x in weights]
+    ms = [torch.zeros_like(x, dtype=momentum) for x in xs]
+    scales = [torch.zeros(-(-x.numel() // 256)) for x in xs] if momentum == torch.int8 else None
+    plan = FusedPlan(xs, ms, scales)
+    pointers = plan.gradients(gradients)
+
+    def step() -> list[Tensor] | None:
+        plan.step(pointers if cached else plan.gradients(gradients), **RATES, **options)
+        return xs if momentum == weights[0].dtype == torch.float32 else None
+
+    return step
+
+
+def _torch(make: Callable[..., Any], weights: Sequence[Tensor], gradients: Sequence[Tensor], lion: bool) -> Step:
+    params = [Parameter(x.clone()) for x in weights]
+    for p, g in zip(params, gradients, strict=True):
+        p.grad = g
+    optimizer = make(params)
+
+    def step() -> list[Tensor] | None:
+        optimizer.step()
+        return [p.detach() for p in params] if lion else None
+
+    return step
+
+
+def lion_pytorch(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Step:
+    return _torch(lambda p: Lion(p, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.1), weights, gradients, True)
+
+
+def lion_pytorch_foreach(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Step:
+    """Its results differ by roundings and by the signs of sums near 0, so they are not compared."""
+    return _torch(lambda p: ForeachLion(p, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.1), weights, gradients, False)
+
+
+def adamw(weights: Sequence[Tensor], gradients: Sequence[Tensor], **how: bool) -> Step:
+    return _torch(lambda p: torch.optim.AdamW(p, lr=1e-4, weight_decay=0.1, **how), weights, gradients, False)
+
+
+def sgd(weights: Sequence[Tensor], gradients: Sequence[Tensor], **how: bool) -> Step:
+    make = lambda p: torch.optim.SGD(p, lr=1e-4, momentum=0.9, weight_decay=0.1, **how)  # noqa: E731
+    return _torch(make, weights, gradients, False)
+
+
+def stream(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Step:
+    """A loop that reads weights, gradients and momentum, writes the first and last, and does next to nothing."""
+    rows = [
+        (x.clone().view(-1).numpy(), g.view(-1).numpy(), torch.zeros(x.numel()).numpy())
+        for x, g in zip(weights, gradients, strict=True)
+    ]
+
+    def step() -> None:
+        for x, g, m in rows:
+            _optim.stream(x, g, m)
+
+    return step
+
+
+def same(left: list[Tensor] | None, right: list[Tensor] | None) -> bool:
+    """Bit for bit; contenders of another arithmetic give None."""
+    if left is None or right is None:
+        return True
+    return all(torch.equal(a.view(torch.int32), b.view(torch.int32)) for a, b in zip(left, right, strict=True))
+
+
+def all_optimizers(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> dict[str, Step]:
+    """Ours, Lion's, and torch's AdamW and SGD with momentum."""
+    contenders = {
+        "signwise": signwise(weights, gradients),
+        "signwise, gradients looked up": signwise(weights, gradients, cached=False),
+        "lion_pytorch": lion_pytorch(weights, gradients),
+        "lion_pytorch foreach": lion_pytorch_foreach(weights, gradients),
+    }
+    for name, how in (("", {"foreach": False}), (" foreach", {"foreach": True}), (" fused", {"fused": True})):
+        contenders[f"torch AdamW{name}"] = adamw(weights, gradients, **how)
+        contenders[f"torch SGD{name}"] = sgd(weights, gradients, **how)
+    return contenders

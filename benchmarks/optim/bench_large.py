@@ -1,0 +1,67 @@
+"""Lion-K's step of one tensor of 25 million float32 weights, where memory is the limit."""
+
+import torch
+
+from benchmarks._runner import Bench, Target
+from benchmarks.optim._contenders import adamw, lion_pytorch, lion_pytorch_foreach, same, sgd, signwise, stream, values
+
+N, ROUNDS = 25_000_000, 15
+
+
+def run(bench: Bench) -> None:
+    weights, gradients = values([(N,)], 0), values([(N,)], 1)
+    rounds = min(bench.rounds, ROUNDS)
+    bench.group(
+        f"one Lion step of {N:,} float32 weights",
+        {
+            "signwise": signwise(weights, gradients),
+            "lion_pytorch": lion_pytorch(weights, gradients),
+            "lion_pytorch foreach": lion_pytorch_foreach(weights, gradients),
+        },
+        baseline="lion_pytorch",
+        equal=same,
+        targets=[Target(contender="signwise", ratio=10)],
+        rounds=rounds,
+    )
+    bench.group(
+        "the same over a loop that only moves its 20 bytes a weight",
+        {"stream": stream(weights, gradients), "signwise": signwise(weights, gradients)},
+        baseline="stream",
+        equal=None,
+        targets=[Target(contender="signwise", ratio=1 / 1.10)],
+        rounds=2 * rounds,
+    )
+    bench.group(
+        "the same over torch's fused optimizers, which are other methods",
+        {
+            "torch AdamW fused": adamw(weights, gradients, fused=True),
+            "torch SGD fused": sgd(weights, gradients, fused=True),
+            "signwise": signwise(weights, gradients),
+        },
+        baseline="torch AdamW fused",
+        equal=None,
+        targets=[Target(contender="signwise", ratio=1 / 0.72)],
+        rounds=rounds,
+    )
+    half_weights, half_gradients = ([t.bfloat16() for t in tensors] for tensors in (weights, gradients))
+    # Inside the set, as after the entry phase.
+    inside = [x.clamp(-4, 4) for x in weights]
+    bench.group(
+        "what narrow storage and certificates cost, over the plain step",
+        {
+            "signwise": signwise(inside, gradients),
+            "sums of gap and distance": signwise(inside, gradients, certify="gap"),
+            "all certificate sums": signwise(inside, gradients, certify="step"),
+            "bfloat16 momentum": signwise(inside, gradients, torch.bfloat16),
+            "int8 momentum": signwise(inside, gradients, torch.int8),
+            "bfloat16 weights and momentum": signwise(half_weights, half_gradients, torch.bfloat16),
+        },
+        baseline="signwise",
+        equal=same,
+        targets=[
+            Target(contender="sums of gap and distance", ratio=1 / 1.05),
+            Target(contender="bfloat16 momentum", ratio=1 / 0.9),
+            Target(contender="int8 momentum", ratio=1 / 1.2),
+        ],
+        rounds=2 * rounds,
+    )
