@@ -172,19 +172,13 @@ i64 step_piece_of(const OptimPiece& piece, const OptimOptions& o, double* sums) 
   i64 bad = 0;
   for (i64 i = piece.begin; i < piece.end; i += momentum_block) {
     const i64 n = std::min(momentum_block, piece.end - i);
-    // The blocks' arithmetic is long enough to hide the next reads, if they are asked for.
-    if (i + ahead < piece.end) {
-      fetch(t.x_type, t.x, i + ahead);
-      fetch(t.x_type, piece.gradient, i + ahead);
-      fetch(t.m_type, t.m, i + ahead);
-    }
     T* xs = load(t.x_type, t.x, i, n, nullptr, x);
     const T* gs = load(t.x_type, const_cast<void*>(piece.gradient), i, n, nullptr, g);
     T* ms = load(t.m_type, t.m, i, n, t.scale, m);
     if (sums) sum.before(xs, gs, ms, n, s, block, state);
     bad += step(xs, gs, ms, n, s);
-    store(t.x_type, t.x, i, n, nullptr, xs, Rounding{o.stochastic, piece.x_key});
-    store(t.m_type, t.m, i, n, t.scale, ms, Rounding{o.stochastic, piece.m_key});
+    store<Noise::weights>(t.x_type, t.x, i, n, nullptr, xs, Rounding{o.stochastic, piece.key});
+    store<Noise::momentum>(t.m_type, t.m, i, n, t.scale, ms, Rounding{o.stochastic, piece.key});
     if (sums) {
       // The values as stored, after rounding.
       xs = load(t.x_type, t.x, i, n, nullptr, x);

@@ -9,7 +9,7 @@ using StepL1 = i64 (*)(const OptimPiece&, const OptimOptions&, double*);
 struct F32 {
   using Stored = float;
   static float read(float x) { return x; }
-  template <bool Stochastic>
+  template <bool Stochastic, Noise N>
   static float write(float x, u32, u32) {
     return x;
   }
@@ -17,9 +17,9 @@ struct F32 {
 struct Bf16 {
   using Stored = std::uint16_t;
   static float read(std::uint16_t x) { return bits_to<float>(u32(x) << 16); }
-  template <bool Stochastic>
+  template <bool Stochastic, Noise N>
   static std::uint16_t write(float x, u32 index, u32 key) {
-    return to_bf16<Stochastic>(x, index, key);
+    return to_bf16<Stochastic, N>(x, index, key);
   }
 };
 
@@ -32,15 +32,16 @@ i64 step_l1_narrow(const OptimPiece& piece, const OptimOptions& o, double*) {
   auto* SIGNWISE_RESTRICT x = static_cast<typename X::Stored*>(piece.tensor->x) + piece.begin;
   auto* SIGNWISE_RESTRICT m = static_cast<typename M::Stored*>(piece.tensor->m) + piece.begin;
   const auto* SIGNWISE_RESTRICT g = static_cast<const typename X::Stored*>(piece.gradient) + piece.begin;
-  const u32 first = u32(piece.begin), x_key = piece.x_key, m_key = piece.m_key;
+  const u32 first = u32(piece.begin), key = piece.key;
   const float a1 = s.sign * s.a1, a2 = s.sign * s.a2;
   std::int32_t bad = 0;
   for (std::int32_t i = 0, end = std::int32_t(piece.end - piece.begin); i < end; ++i) {
     const float gi = X::read(g[i]), mi = M::read(m[i]);
     bad += gi - gi != 0;
     const float v = scaled_sign(fma_of(gi, a1, mi * s.b1), s.scale);
-    x[i] = X::template write<Stochastic>(fma_of(v, s.minus_lr, X::read(x[i]) * s.keep), first + u32(i), x_key);
-    m[i] = M::template write<Stochastic>(fma_of(gi, a2, mi * s.b2), first + u32(i), m_key);
+    const float next = fma_of(v, s.minus_lr, X::read(x[i]) * s.keep);
+    x[i] = X::template write<Stochastic, Noise::weights>(next, first + u32(i), key);
+    m[i] = M::template write<Stochastic, Noise::momentum>(fma_of(gi, a2, mi * s.b2), first + u32(i), key);
   }
   return bad;
 }
@@ -69,11 +70,7 @@ i64 step_l1_i8(const OptimPiece& piece, const OptimOptions& o, double*) {
       const u32 size = bits_of(next) & 0x7fffffffu;
       top = size > top ? size : top;
     }
-    if (begin + ahead < piece.end) {
-      fetch(OptimType::f32, piece.tensor->x, begin + ahead);
-      fetch(OptimType::f32, piece.gradient, begin + ahead);
-    }
-    store_i8<Stochastic>(m, q, scale, top, u32(begin), n, piece.m_key);
+    store_i8<Stochastic>(m, q, scale, top, u32(begin), n, piece.key);
   }
   return bad;
 }

@@ -63,8 +63,7 @@ class OptimPlan:
         sizes: NDArray[Any],
         x_types: NDArray[Any],
         m_types: NDArray[Any],
-        x_seeds: NDArray[Any],
-        m_seeds: NDArray[Any],
+        seeds: NDArray[Any],
     ) -> None: ...
     def step(
         self,
