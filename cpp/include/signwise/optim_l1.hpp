@@ -1,6 +1,6 @@
-// The step of Lion itself (L1, plain) in one pass over narrow storage, or with certificate sums. These loops are
-// short enough to run at the speed of memory; everything else goes through blocks. Included by optim_generic.hpp
-// inside the namespace of one instruction tier.
+// The step of Lion itself (L1, plain) in one pass over any storage, or with certificate sums. These loops are short
+// enough to run near the speed of memory; everything else goes through step_values and blocks. Included by
+// optim_generic.hpp inside the namespace of one instruction tier.
 
 i64 count_nonfinite(OptimType type, const void* g, i64 begin, i64 end);
 
@@ -23,27 +23,35 @@ struct Bf16 {
   }
 };
 
+inline u32 larger(u32 a, u32 b) { return a > b ? a : b; }
+
+// How many gradients in [begin, end) are not finite, given the largest pattern of their sizes: nearly always none, and
+// a maximum costs less than a count.
+inline i64 count_if_any(u32 top, const OptimPiece& piece, i64 begin, i64 end) {
+  return top < 0x7f800000u ? 0 : count_nonfinite(piece.tensor->x_type, piece.gradient, begin, end);
+}
+
 // sign(c) times the factor of K.
 inline float scaled_sign(float c, float scale) { return c > 0 ? scale : c < 0 ? -scale : 0.0f; }
 
 template <class X, class M, bool Stochastic>
-i64 step_l1_narrow(const OptimPiece& piece, const OptimOptions& o, double*) {
+i64 step_l1_plain(const OptimPiece& piece, const OptimOptions& o, double*) {
   const Scalars<float> s(o, 1.0);
   auto* SIGNWISE_RESTRICT x = static_cast<typename X::Stored*>(piece.tensor->x) + piece.begin;
   auto* SIGNWISE_RESTRICT m = static_cast<typename M::Stored*>(piece.tensor->m) + piece.begin;
   const auto* SIGNWISE_RESTRICT g = static_cast<const typename X::Stored*>(piece.gradient) + piece.begin;
   const u32 first = u32(piece.begin), key = piece.key;
   const float a1 = s.sign * s.a1, a2 = s.sign * s.a2;
-  std::int32_t bad = 0;
+  u32 top = 0;
   for (std::int32_t i = 0, end = std::int32_t(piece.end - piece.begin); i < end; ++i) {
     const float gi = X::read(g[i]), mi = M::read(m[i]);
-    bad += gi - gi != 0;
+    top = larger(bits_of(gi) & 0x7fffffffu, top);
     const float v = scaled_sign(fma_of(gi, a1, mi * s.b1), s.scale);
     const float next = fma_of(v, s.minus_lr, X::read(x[i]) * s.keep);
     x[i] = X::template write<Stochastic, Noise::weights>(next, first + u32(i), key);
     m[i] = M::template write<Stochastic, Noise::momentum>(fma_of(gi, a2, mi * s.b2), first + u32(i), key);
   }
-  return bad;
+  return count_if_any(top, piece, piece.begin, piece.end);
 }
 
 template <bool Stochastic>
@@ -51,7 +59,7 @@ i64 step_l1_i8(const OptimPiece& piece, const OptimOptions& o, double*) {
   const Scalars<float> s(o, 1.0);
   const float a1 = s.sign * s.a1, a2 = s.sign * s.a2;
   alignas(64) float buffer[momentum_block];
-  std::int32_t bad = 0;
+  i64 bad = 0;
   for (i64 begin = piece.begin; begin < piece.end; begin += momentum_block) {
     const std::int32_t n = std::int32_t(std::min(momentum_block, piece.end - begin));
     float* SIGNWISE_RESTRICT x = static_cast<float*>(piece.tensor->x) + begin;
@@ -60,16 +68,16 @@ i64 step_l1_i8(const OptimPiece& piece, const OptimOptions& o, double*) {
     float* SIGNWISE_RESTRICT m = buffer;
     float* scale = piece.tensor->scale + begin / momentum_block;
     const float unit = *scale;
-    u32 top = 0;
+    u32 top = 0, top_g = 0;
     for (std::int32_t i = 0; i < n; ++i) {
       const float gi = g[i], mi = float(q[i]) * unit;
-      bad += gi - gi != 0;
+      top_g = larger(bits_of(gi) & 0x7fffffffu, top_g);
       x[i] = fma_of(scaled_sign(fma_of(gi, a1, mi * s.b1), s.scale), s.minus_lr, x[i] * s.keep);
       const float next = fma_of(gi, a2, mi * s.b2);
       m[i] = next;
-      const u32 size = bits_of(next) & 0x7fffffffu;
-      top = size > top ? size : top;
+      top = larger(bits_of(next) & 0x7fffffffu, top);
     }
+    bad += count_if_any(top_g, piece, begin, begin + n);
     store_i8<Stochastic>(m, q, scale, top, u32(begin), n, piece.key);
   }
   return bad;
@@ -188,7 +196,7 @@ i64 step_l1_sums(const OptimPiece& piece, const OptimOptions& o, double* sums) {
       largest = std::max(largest, top[k]);
       largest_g = std::max(largest_g, top_g[k]);
     }
-    if (largest_g >= 0x7f800000) bad += count_nonfinite(OptimType::f32, g, 0, n);
+    bad += count_if_any(u32(largest_g), piece, begin, begin + n);
     if (!(s.lambda * double(bits_to<float>(largest)) <= 1))
       for (i64 i = 0; i < n; ++i) {
         const double outside = s.lambda * std::fabs(double(x[i])) - 1;
@@ -221,17 +229,18 @@ i64 step_l1_sums(const OptimPiece& piece, const OptimOptions& o, double* sums) {
 }
 
 template <bool Stochastic>
-StepL1 choose_narrow(OptimType x, OptimType m) {
-  if (x == OptimType::bf16 && m == OptimType::bf16) return step_l1_narrow<Bf16, Bf16, Stochastic>;
-  if (x == OptimType::bf16 && m == OptimType::f32) return step_l1_narrow<Bf16, F32, Stochastic>;
-  if (x == OptimType::f32 && m == OptimType::bf16) return step_l1_narrow<F32, Bf16, Stochastic>;
+StepL1 choose_plain(OptimType x, OptimType m) {
+  if (x == OptimType::bf16 && m == OptimType::bf16) return step_l1_plain<Bf16, Bf16, Stochastic>;
+  if (x == OptimType::bf16 && m == OptimType::f32) return step_l1_plain<Bf16, F32, Stochastic>;
+  if (x == OptimType::f32 && m == OptimType::bf16) return step_l1_plain<F32, Bf16, Stochastic>;
+  if (x == OptimType::f32 && m == OptimType::f32) return step_l1_plain<F32, F32, Stochastic>;
   if (x == OptimType::f32 && m == OptimType::i8) return step_l1_i8<Stochastic>;
   return nullptr;
 }
 
 inline StepL1 choose_l1(const OptimTensor& t, const OptimOptions& o, bool sums) {
   if (o.kappa != Kappa::l1 || o.cautious_mask || o.cautious_decay) return nullptr;
-  if (!sums) return o.stochastic ? choose_narrow<true>(t.x_type, t.m_type) : choose_narrow<false>(t.x_type, t.m_type);
+  if (!sums) return o.stochastic ? choose_plain<true>(t.x_type, t.m_type) : choose_plain<false>(t.x_type, t.m_type);
   if (t.x_type != OptimType::f32 || t.m_type != OptimType::f32) return nullptr;
   return o.all_sums ? step_l1_sums<true> : step_l1_sums<false>;
 }
