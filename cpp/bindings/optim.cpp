@@ -37,9 +37,10 @@ void bind_optim(nb::module_& m) {
           "__init__",
           [](OptimPlan* self, Row<const std::int64_t> x, Row<const std::int64_t> momentum,
              Row<const std::int64_t> scale, Row<const std::int64_t> sizes, Row<const std::int64_t> x_types,
-             Row<const std::int64_t> m_types, Row<const std::int64_t> seeds) {
+             Row<const std::int64_t> m_types, Row<const std::int64_t> x_seeds,
+             Row<const std::int64_t> m_seeds) {
             const std::size_t n = x.shape(0);
-            for (const auto& row : {momentum, scale, sizes, x_types, m_types, seeds})
+            for (const auto& row : {momentum, scale, sizes, x_types, m_types, x_seeds, m_seeds})
               require(row.shape(0) == n, "every table of a plan has one entry a tensor");
             std::vector<OptimTensor> tensors(n);
             for (std::size_t t = 0; t < n; ++t) {
@@ -49,7 +50,8 @@ void bind_optim(nb::module_& m) {
               tensors[t].n = sizes.data()[t];
               tensors[t].x_type = type_of(x_types.data()[t]);
               tensors[t].m_type = type_of(m_types.data()[t]);
-              tensors[t].seed = static_cast<std::uint32_t>(seeds.data()[t]);
+              tensors[t].x_seed = static_cast<std::uint32_t>(x_seeds.data()[t]);
+              tensors[t].m_seed = static_cast<std::uint32_t>(m_seeds.data()[t]);
               require(tensors[t].n >= 0, "a size is negative");
               require((tensors[t].x_type == OptimType::f64) == (tensors[t].m_type == OptimType::f64) &&
                           tensors[t].x_type != OptimType::i8 &&
@@ -60,7 +62,7 @@ void bind_optim(nb::module_& m) {
           },
           nb::arg("x").noconvert(), nb::arg("momentum").noconvert(), nb::arg("scale").noconvert(),
           nb::arg("sizes").noconvert(), nb::arg("x_types").noconvert(), nb::arg("m_types").noconvert(),
-          nb::arg("seeds").noconvert())
+          nb::arg("x_seeds").noconvert(), nb::arg("m_seeds").noconvert())
       .def(
           "step",
           [](const OptimPlan& self, Row<const std::uint64_t> gradients, Row<const std::int64_t> steps, double lr,

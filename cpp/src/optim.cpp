@@ -66,8 +66,13 @@ i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const Opti
     const Chunk& chunk = chunks_[c];
     const OptimTensor& tensor = tensors_[chunk.tensor];
     const std::uint32_t step = static_cast<std::uint32_t>(steps[chunk.tensor]);
-    return OptimPiece{&tensor,   reinterpret_cast<const void*>(gradients[chunk.tensor]),
-                      chunk.begin, chunk.end, optim_mix(step ^ optim_mix(tensor.seed)), 1.0};
+    return OptimPiece{&tensor,
+                      reinterpret_cast<const void*>(gradients[chunk.tensor]),
+                      chunk.begin,
+                      chunk.end,
+                      optim_mix(step ^ optim_mix(tensor.x_seed)),
+                      optim_mix(step ^ optim_mix(tensor.m_seed)),
+                      1.0};
   };
   const auto over_chunks = [&](const auto& body) {
     parallel_for(chunks, grain, threads, [&](i64 begin, i64 end) {

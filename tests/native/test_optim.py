@@ -185,7 +185,7 @@ def test_narrow_storage(weights, momentum, n, K, rounding, tier, threads):
     x = plain(n, 0).to(getattr(torch, weights))
     m = torch.zeros(n, dtype=getattr(torch, momentum))
     scale = torch.zeros(-(-n // 256)) if momentum == "int8" else None
-    plan = FusedPlan([x], [m], [scale], seeds=[-5])
+    plan = FusedPlan([x], [m], [scale], weight_seeds=[11], momentum_seeds=[-5])
     for step in (1, 2, 2**33 + 7):
         g = plain(n, step, x.dtype) * 10
         if n > 700:
@@ -194,7 +194,7 @@ def test_narrow_storage(weights, momentum, n, K, rounding, tier, threads):
         x_after, m_after, _ = oracle.lion_step(x.float(), g.float(), wide_m, K, **RATES)
         counter, seed = step & 0xFFFFFFFF, -5 & 0xFFFFFFFF
         if weights == "bfloat16":
-            x_after = oracle.round_bf16(x_after, counter, seed, stochastic, "weights")
+            x_after = oracle.round_bf16(x_after, counter, 11, stochastic)
         plan.step(plan.gradients([g]), **RATES, **kernel(K), step=step, rounding=rounding)
         assert_same(x, x_after)
         if momentum == "int8":
@@ -202,16 +202,14 @@ def test_narrow_storage(weights, momentum, n, K, rounding, tier, threads):
             assert_same(m, codes)
             assert_same(scale, scales)
         else:
-            stored = (
-                oracle.round_bf16(m_after, counter, seed, stochastic, "momentum") if momentum == "bfloat16" else m_after
-            )
+            stored = oracle.round_bf16(m_after, counter, seed, stochastic) if momentum == "bfloat16" else m_after
             assert_same(m, stored)
 
 
 def test_stochastic_rounding_keeps_the_mean():
     n, value = 65_536, 1 + 1 / 3 * 2**-7
     x = torch.ones(n, dtype=torch.bfloat16)
-    plan = FusedPlan([x], [torch.zeros(n)], seeds=[3])
+    plan = FusedPlan([x], [torch.zeros(n)], weight_seeds=[3])
     gradient = torch.full((n,), -1.0, dtype=torch.bfloat16)
     plan.step(plan.gradients([gradient]), lr=value - 1, beta1=0.0, beta2=0.0, weight_decay=0.0, step=1)
     error = (x.double().mean() - value).item()

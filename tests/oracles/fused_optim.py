@@ -4,8 +4,6 @@ Tensors are whole and everything is a torch expression on them; torch evaluates 
 on a processor that has fused multiply-add.
 """
 
-import math
-
 import torch
 
 BLOCK = 256
@@ -20,16 +18,15 @@ def mix(h):
     return h ^ (h >> 16)
 
 
-def noise(n, step, seed, of):
-    """16 bits for each index: the high ones of the hash for weights, the low ones for momentum."""
-    word = mix(torch.arange(n) ^ mix(step ^ mix(seed)))
-    return word >> 16 if of == "weights" else word & 0xFFFF
+def noise(n, step, seed):
+    """16 bits for each index."""
+    return mix(torch.arange(n) ^ mix(step ^ mix(seed))) & 0xFFFF
 
 
-def round_bf16(x, step, seed, stochastic, of):
+def round_bf16(x, step, seed, stochastic):
     if not stochastic:
         return x.bfloat16()
-    pattern = x.view(torch.int32).long() + noise(x.numel(), step, seed, of).view(x.shape)
+    pattern = x.view(torch.int32).long() + noise(x.numel(), step, seed).view(x.shape)
     rounded = (pattern & 0xFFFF0000).to(torch.int32).view(torch.float32)
     return torch.where(torch.isfinite(x), rounded, x).bfloat16()
 
@@ -37,15 +34,14 @@ def round_bf16(x, step, seed, stochastic, of):
 def quantize(m, step, seed, stochastic):
     """int8 codes and the scale of each block of 256."""
     codes, scales = torch.empty_like(m, dtype=torch.int8), []
-    random = noise(m.numel(), step, seed, "momentum") * 2.0**-16
+    random = noise(m.numel(), step, seed) * 2.0**-16
     for begin in range(0, m.numel(), BLOCK):
         block = m[begin : begin + BLOCK]
         scale = block.abs().max() / 127
+        scales.append(scale)
         if not torch.isfinite(scale):
             codes[begin : begin + BLOCK] = 0
-            scales.append(math.nan)
             continue
-        scales.append(scale)
         ratio = block / (scale if scale > 0 else 1)
         ratio = torch.floor(ratio + random[begin : begin + BLOCK]) if stochastic else torch.round(ratio)
         codes[begin : begin + BLOCK] = ratio.clamp(-127, 127).to(torch.int8)

@@ -31,7 +31,7 @@ struct OptimTensor {
   std::int64_t n = 0;
   OptimType x_type = OptimType::f32;  // also the gradient's
   OptimType m_type = OptimType::f32;
-  std::uint32_t seed = 0;  // of stochastic rounding
+  std::uint32_t x_seed = 0, m_seed = 0;  // of stochastic rounding
 };
 
 struct OptimOptions {

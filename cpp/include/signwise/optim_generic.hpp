@@ -177,8 +177,8 @@ i64 step_piece_of(const OptimPiece& piece, const OptimOptions& o, double* sums) 
     T* ms = load(t.m_type, t.m, i, n, t.scale, m);
     if (sums) sum.before(xs, gs, ms, n, s, block, state);
     bad += step(xs, gs, ms, n, s);
-    store<Noise::weights>(t.x_type, t.x, i, n, nullptr, xs, Rounding{o.stochastic, piece.key});
-    store<Noise::momentum>(t.m_type, t.m, i, n, t.scale, ms, Rounding{o.stochastic, piece.key});
+    store(t.x_type, t.x, i, n, nullptr, xs, Rounding{o.stochastic, piece.x_key});
+    store(t.m_type, t.m, i, n, t.scale, ms, Rounding{o.stochastic, piece.m_key});
     if (sums) {
       // The values as stored, after rounding.
       xs = load(t.x_type, t.x, i, n, nullptr, x);

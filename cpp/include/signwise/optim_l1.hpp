@@ -9,7 +9,7 @@ using StepL1 = i64 (*)(const OptimPiece&, const OptimOptions&, double*);
 struct F32 {
   using Stored = float;
   static float read(float x) { return x; }
-  template <bool Stochastic, Noise N>
+  template <bool Stochastic>
   static float write(float x, u32, u32) {
     return x;
   }
@@ -17,9 +17,9 @@ struct F32 {
 struct Bf16 {
   using Stored = std::uint16_t;
   static float read(std::uint16_t x) { return bits_to<float>(u32(x) << 16); }
-  template <bool Stochastic, Noise N>
+  template <bool Stochastic>
   static std::uint16_t write(float x, u32 index, u32 key) {
-    return to_bf16<Stochastic, N>(x, index, key);
+    return to_bf16<Stochastic>(x, index, key);
   }
 };
 
@@ -40,7 +40,7 @@ i64 step_l1_plain(const OptimPiece& piece, const OptimOptions& o, double*) {
   auto* SIGNWISE_RESTRICT x = static_cast<typename X::Stored*>(piece.tensor->x) + piece.begin;
   auto* SIGNWISE_RESTRICT m = static_cast<typename M::Stored*>(piece.tensor->m) + piece.begin;
   const auto* SIGNWISE_RESTRICT g = static_cast<const typename X::Stored*>(piece.gradient) + piece.begin;
-  const u32 first = u32(piece.begin), key = piece.key;
+  const u32 first = u32(piece.begin), x_key = piece.x_key, m_key = piece.m_key;
   const float a1 = s.sign * s.a1, a2 = s.sign * s.a2;
   u32 top = 0;
   for (std::int32_t i = 0, end = std::int32_t(piece.end - piece.begin); i < end; ++i) {
@@ -48,8 +48,8 @@ i64 step_l1_plain(const OptimPiece& piece, const OptimOptions& o, double*) {
     top = larger(bits_of(gi) & 0x7fffffffu, top);
     const float v = scaled_sign(fma_of(gi, a1, mi * s.b1), s.scale);
     const float next = fma_of(v, s.minus_lr, X::read(x[i]) * s.keep);
-    x[i] = X::template write<Stochastic, Noise::weights>(next, first + u32(i), key);
-    m[i] = M::template write<Stochastic, Noise::momentum>(fma_of(gi, a2, mi * s.b2), first + u32(i), key);
+    x[i] = X::template write<Stochastic>(next, first + u32(i), x_key);
+    m[i] = M::template write<Stochastic>(fma_of(gi, a2, mi * s.b2), first + u32(i), m_key);
   }
   return count_if_any(top, piece, piece.begin, piece.end);
 }
@@ -78,7 +78,7 @@ i64 step_l1_i8(const OptimPiece& piece, const OptimOptions& o, double*) {
       top = larger(bits_of(next) & 0x7fffffffu, top);
     }
     bad += count_if_any(top_g, piece, begin, begin + n);
-    store_i8<Stochastic>(m, q, scale, top, u32(begin), n, piece.key);
+    store_i8<Stochastic>(m, q, scale, top, u32(begin), n, piece.m_key);
   }
   return bad;
 }

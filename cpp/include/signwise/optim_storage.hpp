@@ -6,12 +6,7 @@ struct Rounding {
   u32 key;  // mix(step ^ mix(seed))
 };
 
-// Which half of mix(index ^ key) rounds what is stored.
-enum class Noise { weights, momentum };
-template <Noise N>
-inline u32 noise_of(u32 index, u32 key) {
-  return N == Noise::weights ? optim_mix(index ^ key) >> 16 : optim_mix(index ^ key) & 0xffffu;
-}
+inline u32 noise_of(u32 index, u32 key) { return optim_mix(index ^ key) & 0xffffu; }
 
 template <class T>
 bool is_stored(OptimType type) {
@@ -28,17 +23,17 @@ inline void load_i8(const std::int8_t* SIGNWISE_RESTRICT from, float scale, floa
 
 // Stochastic: adds 16 hash bits below the kept ones and truncates. Else to nearest, ties to even. Infinity cannot
 // carry; NaN is left alone, and stays NaN without its low bits, since what arithmetic gives is a quiet NaN.
-template <bool Stochastic, Noise N>
+template <bool Stochastic>
 inline std::uint16_t to_bf16(float value, u32 index, u32 key) {
   const u32 bits = bits_of(value), size = bits & 0x7fffffffu;
-  const u32 noise = Stochastic ? noise_of<N>(index, key) : 0x7fffu + ((bits >> 16) & 1u);
+  const u32 noise = Stochastic ? noise_of(index, key) : 0x7fffu + ((bits >> 16) & 1u);
   return std::uint16_t((bits + (size <= 0x7f800000u ? noise : 0u)) >> 16);
 }
 
-template <bool Stochastic, Noise N>
+template <bool Stochastic>
 void store_bf16(const float* SIGNWISE_RESTRICT from, std::uint16_t* SIGNWISE_RESTRICT to, u32 index, i64 n, u32 key) {
   // A 32-bit counter, so that the hash of a vector needs no 64-bit indices.
-  for (std::int32_t i = 0, end = std::int32_t(n); i < end; ++i) to[i] = to_bf16<Stochastic, N>(from[i], index + u32(i), key);
+  for (std::int32_t i = 0, end = std::int32_t(n); i < end; ++i) to[i] = to_bf16<Stochastic>(from[i], index + u32(i), key);
 }
 
 // The largest pattern of |m|: patterns of sizes order like the sizes, infinity and NaN above.
@@ -52,11 +47,11 @@ inline u32 top_pattern(const float* SIGNWISE_RESTRICT m, i64 n) {
 }
 
 // scale = max|m| / 127 and codes m / scale, rounded down after adding 16 hash bits as a fraction, or to nearest, ties
-// to even. A block with a NaN or infinity stores zeros with the scale NaN.
+// to even. A block with a NaN or infinity stores zeros with that scale, which read as NaN.
 template <bool Stochastic>
 void store_i8(const float* SIGNWISE_RESTRICT from, std::int8_t* SIGNWISE_RESTRICT to, float* scale_to, u32 top,
               u32 index, i64 n, u32 key) {
-  const float scale = top < 0x7f800000u ? bits_to<float>(top) / 127.0f : NAN;
+  const float scale = bits_to<float>(top) / 127.0f;
   *scale_to = scale;
   if (top >= 0x7f800000u) {
     std::memset(to, 0, n);
@@ -65,7 +60,7 @@ void store_i8(const float* SIGNWISE_RESTRICT from, std::int8_t* SIGNWISE_RESTRIC
   const float unit = scale > 0 ? scale : 1.0f;
   for (std::int32_t i = 0, end = std::int32_t(n); i < end; ++i) {
     const float ratio = from[i] / unit;
-    const std::int32_t noise = Stochastic ? std::int32_t(noise_of<Noise::momentum>(index + u32(i), key)) : 0;
+    const std::int32_t noise = Stochastic ? std::int32_t(noise_of(index + u32(i), key)) : 0;
     const float code = Stochastic ? __builtin_floorf(ratio + float(noise) * 0x1p-16f) : __builtin_rintf(ratio);
     to[i] = std::int8_t(std::int32_t(code > 127.0f ? 127.0f : code < -127.0f ? -127.0f : code));
   }
@@ -84,11 +79,9 @@ inline float* load(OptimType type, void* values, i64 i, i64 n, const float* scal
   return buffer;
 }
 
-template <Noise N>
 inline void store(OptimType, void*, i64, i64, float*, const double*, Rounding) {}
-template <Noise N>
 inline void store(OptimType type, void* values, i64 i, i64 n, float* scale, const float* from, Rounding rounding) {
-  const auto bf16 = rounding.stochastic ? store_bf16<true, N> : store_bf16<false, N>;
+  const auto bf16 = rounding.stochastic ? store_bf16<true> : store_bf16<false>;
   const auto i8 = rounding.stochastic ? store_i8<true> : store_i8<false>;
   if (type == OptimType::bf16)
     bf16(from, static_cast<std::uint16_t*>(values) + i, u32(i), n, rounding.key);

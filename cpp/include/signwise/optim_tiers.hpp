@@ -11,8 +11,8 @@ struct OptimPiece {
   const OptimTensor* tensor;
   const void* gradient;
   std::int64_t begin, end;
-  std::uint32_t key;  // of the rounding hash: mix(step ^ mix(seed))
-  double norm;        // group_l2: the norm of the whole tensor's interpolated momentum, or 1 if that is 0
+  std::uint32_t x_key, m_key;  // of the rounding hash: mix(step ^ mix(seed))
+  double norm;                 // group_l2: the norm of the whole tensor's interpolated momentum, or 1 if that is 0
 };
 
 // What one instruction tier provides to OptimPlan.

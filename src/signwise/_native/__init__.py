@@ -7,12 +7,6 @@ results where the extension was not built.
 from . import _bits as _bits
 from . import _optim as _optim
 from . import _ortho as _ortho
-from ._optim import KAPPAS as KAPPAS
-from ._optim import MOMENTUM_BLOCK as MOMENTUM_BLOCK
-from ._optim import SUMS as SUMS
-from ._optim import FusedPlan as FusedPlan
-from ._optim import FusedResult as FusedResult
-from ._optim import fused_available as fused_available
 from ._runtime import ISA_NAMES as ISA_NAMES
 from ._runtime import active_isa as active_isa
 from ._runtime import available as available

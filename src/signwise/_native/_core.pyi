@@ -63,7 +63,8 @@ class OptimPlan:
         sizes: NDArray[Any],
         x_types: NDArray[Any],
         m_types: NDArray[Any],
-        seeds: NDArray[Any],
+        x_seeds: NDArray[Any],
+        m_seeds: NDArray[Any],
     ) -> None: ...
     def step(
         self,

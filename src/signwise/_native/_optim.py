@@ -17,12 +17,12 @@ in float32, or in float64 for float64 parameters; scalars are computed in double
 precision: DeadZone is sign(c)·[|c| > ε], Huber clip(c·(1/ε), ±1), SmoothedL1 erf(c·(1/√2s)), PseudoHuber
 c/√(1+c²) for |c| ≤ 1 and sign(c)/√(1+(1/c)²) beyond, GroupL2 c/‖c‖ with the norm and the quotient in float64.
 
-bfloat16 parameters and momentum are widened exactly and rounded when stored. Stochastic rounding adds 16 bits of
+bfloat16 parameters and momentum are widened exactly and rounded when stored. Stochastic rounding adds the low 16 bits of
 ``mix(index ^ mix(step ^ mix(seed)))`` (uint32; index in the flattened tensor) below the kept ones of the float32
-pattern and truncates: weights take the high 16 bits, momentum the low ones. Infinity and NaN stay what they are.
+pattern and truncates; weights and momentum have seeds of their own. Infinity and NaN stay what they are.
 int8 momentum has blocks of 256 flattened entries, scale = max|m|/127 in float32, and codes
 clip(floor(m/scale + bits·2⁻¹⁶), ±127), or rint(m/scale) without stochastic rounding; a block with a NaN or an infinity
-holds zeros and the scale NaN.
+holds zeros and that scale, so that it reads as NaN.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class FusedPlan:
             bfloat16 the same, float64 only float64. int8 momentum may have any shape of as many elements.
         scales: for each parameter the float32 scales of int8 momentum, ``ceil(numel / 256)`` of them, or
             None. May be left out where no momentum is int8.
-        seeds: integers, one a tensor, for the hash of stochastic rounding; 0 if left out.
+        weight_seeds, momentum_seeds: integers, one a tensor, for the hash of stochastic rounding; 0 if left out.
 
     Raises:
         RuntimeError: there is no fused step here.
@@ -171,15 +171,22 @@ class FusedPlan:
         momenta: Sequence[Tensor],
         scales: Sequence[Tensor | None] | None = None,
         *,
-        seeds: Sequence[int] | None = None,
+        weight_seeds: Sequence[int] | None = None,
+        momentum_seeds: Sequence[int] | None = None,
     ) -> None:
         native = core()
         if native is None or not native.optim_available():
             raise RuntimeError("there is no fused step here; check fused_available() and compute with torch")
         count = len(params)
         scales = [None] * count if scales is None else scales
-        seeds = [0] * count if seeds is None else seeds
-        for name, given in (("momenta", momenta), ("scales", scales), ("seeds", seeds)):
+        weight_seeds = [0] * count if weight_seeds is None else weight_seeds
+        momentum_seeds = [0] * count if momentum_seeds is None else momentum_seeds
+        for name, given in (
+            ("momenta", momenta),
+            ("scales", scales),
+            ("weight_seeds", weight_seeds),
+            ("momentum_seeds", momentum_seeds),
+        ):
             if len(given) != count:
                 raise ValueError(f"{name} has {len(given)} entries for {count} params")
         self._params, self._momenta, self._scales = list(params), list(momenta), list(scales)
@@ -201,7 +208,8 @@ class FusedPlan:
             self._sizes,
             np.array(x_types, np.int64),
             np.array(m_types, np.int64),
-            np.array([seed & 0xFFFFFFFF for seed in seeds], np.int64),
+            np.array([seed & 0xFFFFFFFF for seed in weight_seeds], np.int64),
+            np.array([seed & 0xFFFFFFFF for seed in momentum_seeds], np.int64),
         )
 
     def _check(self, i: int, pair: tuple[int, int]) -> None:
