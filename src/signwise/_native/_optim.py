@@ -17,8 +17,8 @@ in float32, or in float64 for float64 parameters; scalars are computed in double
 precision: DeadZone is sign(c)·[|c| > ε], Huber clip(c·(1/ε), ±1), SmoothedL1 erf(c·(1/√2s)), PseudoHuber
 c/√(1+c²) for |c| ≤ 1 and sign(c)/√(1+(1/c)²) beyond, GroupL2 c/‖c‖ with the norm and the quotient in float64.
 
-bfloat16 parameters and momentum are widened exactly and rounded when stored. Stochastic rounding adds the low 16 bits of
-``mix(index ^ mix(step ^ mix(seed)))`` (uint32; index in the flattened tensor) below the kept ones of the float32
+bfloat16 parameters and momentum are widened exactly and rounded when stored. Stochastic rounding adds the low 16 bits
+of ``mix(index ^ mix(step ^ mix(seed)))`` (uint32; index in the flattened tensor) below the kept ones of the float32
 pattern and truncates; weights and momentum have seeds of their own. Infinity and NaN stay what they are.
 int8 momentum has blocks of 256 flattened entries, scale = max|m|/127 in float32, and codes
 clip(floor(m/scale + bits·2⁻¹⁶), ±127), or rint(m/scale) without stochastic rounding; a block with a NaN or an infinity
