@@ -21,6 +21,7 @@ _SUBPACKAGES = (
     "events",
     "forecast",
     "graph",
+    "optim",
     "ortho",
     "progress",
 )

@@ -1,0 +1,89 @@
+"""Taking a step of one group: which of the equal paths, and how narrow storage is widened and rounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._bounds import step_sums
+from ._options import real
+from ._precision import dequantize, narrow, quantize, stream
+from ._state import Slot
+from ._step import Rule, foreach_step_, step_
+
+_WEIGHTS, _MOMENTUM = 0, 1
+
+
+def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any]) -> None:
+    """Step every slot of a group in place."""
+    if group["certify"]:
+        for slot in slots:
+            _certified_(slot, rule, group)
+        return
+    alike: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
+    for slot in slots:
+        if _is_wide(slot):
+            alike.setdefault((slot.x.device, slot.x.dtype), []).append(slot)
+        else:
+            _narrow_(slot, rule, group)
+    for (device, _), some in alike.items():
+        if group["foreach"] or (group["foreach"] is None and device.type == "cuda"):
+            foreach_step_(
+                [slot.x for slot in some], [slot.g for slot in some], [real(s.state["exp_avg"]) for s in some], rule
+            )
+        else:
+            for slot in some:
+                step_(slot.x, slot.g, real(slot.state["exp_avg"]), rule)
+
+
+def _is_wide(slot: Slot) -> bool:
+    x, m = slot.x, real(slot.state["exp_avg"])
+    return x.dtype == m.dtype == slot.g.dtype and x.dtype in (torch.float32, torch.float64)
+
+
+def _widened(slot: Slot) -> tuple[Tensor, Tensor, Tensor]:
+    """x, g and m in the dtype of the computation, float32 unless one is float64; no copy where it is the same."""
+    m = real(slot.state["exp_avg"])
+    dtype = torch.float64 if torch.float64 in (slot.x.dtype, m.dtype) else torch.float32
+    if m.dtype == torch.int8:
+        m = dequantize(m, slot.state["exp_avg_scale"])
+    return slot.x.to(dtype), slot.g.to(dtype), m.to(dtype)
+
+
+def _narrow_(slot: Slot, rule: Rule, group: dict[str, Any]) -> None:
+    """Step in the wider dtype and round back."""
+    x, g, m = _widened(slot)
+    step_(x, g, m, rule)
+    _store_(slot, x, m, group)
+
+
+def _store_(slot: Slot, x: Tensor, m: Tensor, group: dict[str, Any]) -> None:
+    stochastic = group["rounding"] == "auto"
+    step = slot.state["step"]
+    kept = real(slot.state["exp_avg"])
+    if slot.x.dtype != x.dtype:
+        seed = stream(group["seed"], slot.number, _WEIGHTS)
+        slot.x.copy_(narrow(x, slot.x.dtype, stochastic=stochastic, seed=seed, step=step))
+    if kept.dtype == m.dtype:
+        return
+    seed = stream(group["seed"], slot.number, _MOMENTUM)
+    if kept.dtype == torch.int8:
+        q, scale = quantize(m.float(), stochastic=stochastic, seed=seed, step=step)
+        kept.copy_(q)
+        slot.state["exp_avg_scale"].copy_(scale)
+    else:
+        kept.copy_(narrow(m, kept.dtype, stochastic=stochastic, seed=seed, step=step))
+
+
+def _certified_(slot: Slot, rule: Rule, group: dict[str, Any]) -> None:
+    """Step, and keep the sums that certificates are made of in the state."""
+    x, g, m = _widened(slot)
+    before = x.clone(), m.clone()
+    c = step_(x, g, m, rule)
+    exact = rule.cautious is None and rule.decay == "plain" and slot.x.dtype == x.dtype
+    sums = step_sums(rule, x=before[0], g=g, m=before[1], c=c, x_after=x, m_after=m, exact=exact)
+    _store_(slot, x, m, group)
+    kept = slot.state.setdefault("certificate", torch.zeros_like(sums))
+    kept.copy_(sums)

@@ -1,0 +1,335 @@
+"""The optimizer: options, state, and the order in which a step checks and writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from signwise.convex import L1, Convex
+
+from . import _fused
+from ._apply import apply_
+from ._bounds import effective_noise
+from ._certificate import Certificate, StepRecord, combine, group_certificate
+from ._loading import from_lion_pytorch_, unwrap_, wrap
+from ._nonfinite import Counter, NonFiniteGradientError, nonfinite, nonfinite_on_cpu
+from ._options import FALLBACKS, NanPolicy, Rounding, check_group, check_parameter, check_product, real, resolve_radius
+from ._state import Slot, begin_, measure_
+from ._step import Cautious, Decay, Rule
+
+ParamsT = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+_L1 = L1()
+
+
+class LionK(Optimizer):
+    r"""Minimise f(x) + K*(λx)/λ by steps along a subgradient of K at the momentum, with decoupled decay λ.
+
+    .. math:: c = \beta_1 m + (1-\beta_1) g, \quad u = \partial K(-c), \quad
+              x_+ = (1-\eta\lambda)x + \eta u, \quad m_+ = \beta_2 m + (1-\beta_2) g
+
+    The set C = dom K* is a constraint: λx ∈ C. For K = L1 this is Lion, and C says |x_i| ≤ 1/λ. The first step
+    has full size: there is no bias correction.
+
+    A parameter without a gradient is left alone, decay included. Complex parameters are pairs of real numbers.
+    Momentum of 16-bit weights is float32 unless `momentum_dtype` says otherwise.
+
+    Args:
+        params: parameters, named parameters, or param groups. `lr`, `betas`, `weight_decay` or `radius`, `kappa`
+            and every other option may differ by group.
+        lr: η, 3 to 10 times below what AdamW uses; a tensor of one element is read each step.
+        betas: (β₁, β₂), the weights of the old momentum in the direction and in the new momentum.
+        weight_decay: λ, 3 to 10 times above what AdamW uses.
+        kappa: K, from :mod:`signwise.convex` or of your own.
+        radius: 1/λ, instead of `weight_decay`.
+        foreach: use torch's multi-tensor operations; None does on CUDA.
+        fused: use the native kernel; None does where it can. True raises RuntimeError where it cannot.
+        capturable: keep every number of a step on the device, for CUDA graphs and ``torch.compile``. A tensor
+            lr must be on the parameters' device, and neither lr·λ ≤ 1 nor gradients are checked.
+        maximize: maximise f.
+        momentum_dtype: torch.bfloat16 (2 bytes an element) or torch.int8 (1 byte, and 4 for every 256).
+        rounding: "auto" rounds what is narrower than float32 stochastically, "nearest" to nearest.
+        cautious: "mask" drops coordinates that move against the gradient's sign, c·g ≤ 0; "rescale" also
+            divides by the mean of the mask, at least 1e-3.
+        decay: "plain", or "cautious" to decay only where u·x ≤ 0; that minimises f itself.
+        nan_policy: for NaN and infinite gradients. "count" steps by IEEE arithmetic, counts them in
+            `nonfinite_gradients` and warns; "raise" raises :class:`NonFiniteGradientError` before anything
+            changes; "skip" leaves out the whole step.
+        certify: keep the sums that :meth:`certificate` needs for a gap and a Lyapunov slack.
+        seed: of stochastic rounding.
+
+    Raises:
+        ValueError: an option is out of range, or lr·weight_decay exceeds 1 in a step.
+        RuntimeError: a gradient is sparse.
+
+    Warns:
+        UserWarning: β₁ > β₂, or weights that start outside the constraint set.
+
+    References:
+        arXiv 2310.05898 (Lion-K), 2302.06675 (Lion).
+
+    Example:
+        >>> import torch
+        >>> from signwise.optim import LionK
+        >>> x = torch.nn.Parameter(torch.zeros(2))
+        >>> optimizer = LionK([x], lr=0.01, radius=0.5)
+        >>> def closure():
+        ...     optimizer.zero_grad()
+        ...     loss = (x - torch.tensor([0.2, 3.0])).square().sum()
+        ...     loss.backward()
+        ...     return loss
+        >>> for _ in range(1000):
+        ...     _ = optimizer.step(closure)
+        >>> x.detach().round(decimals=1)
+        tensor([0.2000, 0.5000])
+        >>> optimizer.certificate(closure).guarantee
+        'set'
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+        kappa: Convex = _L1,
+        *,
+        radius: float | None = None,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        maximize: bool = False,
+        momentum_dtype: torch.dtype | None = None,
+        rounding: Rounding = "auto",
+        cautious: Cautious | None = None,
+        decay: Decay = "plain",
+        nan_policy: NanPolicy = "count",
+        certify: bool = False,
+        seed: int = 0,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "weight_decay": weight_decay,
+            "kappa": kappa,
+            "radius": radius,
+            "foreach": foreach,
+            "fused": fused,
+            "capturable": capturable,
+            "maximize": maximize,
+            "momentum_dtype": momentum_dtype,
+            "rounding": rounding,
+            "cautious": cautious,
+            "decay": decay,
+            "nan_policy": nan_policy,
+            "certify": certify,
+            "seed": seed,
+        }
+        resolve_radius(defaults)
+        self._forget()
+        super().__init__(params, defaults)
+
+    def _forget(self) -> None:
+        """Start what is not part of a checkpoint: the counter, and the losses of the last two steps."""
+        self._counter = Counter()
+        self._record: StepRecord | None = None
+        self._complete: StepRecord | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        before = self.__dict__.get("param_groups", [])
+        super().__setstate__(state)
+        unwrap_(self.state)
+        for number, group in enumerate(self.param_groups):
+            from_lion_pytorch_(group)
+            current = before[number] if number < len(before) else {}
+            for option, fallback in FALLBACKS.items():
+                group.setdefault(option, current.get(option, fallback))
+        self._forget()
+
+    @torch._disable_dynamo  # type: ignore[attr-defined]
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state dict of this class or of ``lion_pytorch.Lion``, every tensor in the dtype it was saved in.
+
+        torch's own method casts state to the parameters' dtype, float32 momentum to bfloat16 for example.
+        Options that the state dict lacks stay as they are. The tensors are copied.
+        """
+        # As the last hook it sees what the user's hooks return.
+        handle = self.register_load_state_dict_pre_hook(lambda _, loaded: wrap(loaded))
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            handle.remove()
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters, with options of their own; ``radius`` may stand for ``weight_decay``."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict with the key 'params', got {type(param_group).__name__}")
+        group = dict(param_group)
+        resolve_radius(group)
+        super().add_param_group(group)
+        try:
+            check_group(group)
+            _fused.check(group)
+            names = group.get("param_names", [f"parameter {number}" for number in range(len(group["params"]))])
+            for name, p in zip(names, group["params"], strict=True):
+                check_parameter(p, group, name)
+        except Exception:
+            self.param_groups.pop()
+            raise
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Take one step with the gradients that are there.
+
+        Args:
+            closure: clears the gradients, computes the loss and its gradients, and returns the loss.
+
+        Returns:
+            What `closure` returned, or None.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        rules = [rule_of(group) for group in self.param_groups]
+        slots = self._slots()
+        if not self._admits(slots):
+            return loss
+        self._note_loss(loss)
+        for group, rule, some in zip(self.param_groups, rules, slots, strict=True):
+            if some:
+                begin_(some, rule, momentum_dtype=group["momentum_dtype"], capturable=group["capturable"])
+                apply_(some, rule, group)
+        if loss is not None and all(group["certify"] and not group["capturable"] for group in self.param_groups):
+            sums = tuple(slot.state["certificate"].clone() for some in slots for slot in some)
+            self._record = StepRecord(loss=self._signed(loss), sums=sums)
+        return loss
+
+    def _slots(self) -> list[list[Slot]]:
+        """The parameters with gradients, by group."""
+        result, index = [], 0
+        for group in self.param_groups:
+            some = []
+            for p in group["params"]:
+                g = p.grad
+                if g is not None:
+                    if g.layout != torch.strided:
+                        raise RuntimeError(
+                            f"LionK does not support sparse gradients (parameter {index} has layout {g.layout}): "
+                            "momentum moves every row in every step; use sparse=False in the embedding"
+                        )
+                    g = real(g)
+                    some.append(Slot(p, real(p), -g if group["maximize"] else g, self.state[p], index))
+                index += 1
+            result.append(some)
+        return result
+
+    def _admits(self, slots: list[list[Slot]]) -> bool:
+        """Apply the policies for NaN and infinite gradients; False if the step is to be left out."""
+        admitted = True
+        for group, some in zip(self.param_groups, slots, strict=True):
+            grads = [slot.g for slot in some]
+            if not grads:
+                continue
+            if group["nan_policy"] == "count":
+                self._counter.add(grads, captured=group["capturable"])
+                continue
+            on_cpu = all(g.device.type == "cpu" for g in grads)
+            found = nonfinite_on_cpu(grads) if on_cpu else sum(int(nonfinite([g])) for g in grads if g.numel())
+            if found and group["nan_policy"] == "raise":
+                raise NonFiniteGradientError(
+                    f"{found} of {len(grads)} gradients have NaN or infinite entries; nothing was changed. "
+                    "Look for their origin with torch.autograd.detect_anomaly, or use nan_policy='skip'"
+                )
+            admitted = admitted and not found
+        return admitted
+
+    def _note_loss(self, loss: float | Tensor | None) -> None:
+        """The loss before this step is the loss after the last one."""
+        before, self._record, self._complete = self._record, None, None
+        if before is not None and loss is not None:
+            self._complete = replace(before, loss_after=self._signed(loss))
+
+    def _signed(self, loss: float | Tensor) -> float:
+        """The loss as it is minimised; NaN if some groups maximise it and others do not."""
+        signs = {-1.0 if group["maximize"] else 1.0 for group in self.param_groups}
+        return float(loss) * signs.pop() if len(signs) == 1 else math.nan
+
+    def certificate(self, closure: Callable[[], float] | None = None, smoothness: float | None = None) -> Certificate:
+        """What is known of the weights: distance to the constraint set, optimality gap, Lyapunov slack.
+
+        Args:
+            closure: clears the gradients, computes the loss and its gradients at the present weights, and returns
+                the loss. With it `gap` is about the present weights. Without one it is about those before the
+                last step, and needs ``certify=True``.
+            smoothness: L, a Lipschitz constant of the loss's gradient, for `lyapunov_slack`. A slack also needs
+                ``certify=True`` and the loss on both sides of a step: from ``step(closure)`` before it, and after
+                it from `closure` here or from the next ``step(closure)``.
+
+        Returns:
+            A :class:`Certificate`; fields that cannot be known are None.
+        """
+        step = max((int(state["step"]) for state in self.state.values() if "step" in state), default=0)
+        record = self._complete
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+            record = None if self._record is None else replace(self._record, loss_after=self._signed(loss))
+        else:
+            step -= 1
+        parts = [
+            group_certificate(group, rule_of(group), self.state, step=max(step, 0), fresh=closure is not None)
+            for group in self.param_groups
+        ]
+        return combine(parts, step=max(step, 0), record=record, smoothness=smoothness)
+
+    @torch.no_grad()
+    def reset_certificate(self) -> None:
+        """Measure the distances anew; call it after weights or kappa were changed by hand."""
+        self._record = self._complete = None
+        for group in self.param_groups:
+            for p in group["params"]:
+                if "step" in self.state.get(p, {}):
+                    measure_(real(p), self.state[p], rule_of(group), capturable=group["capturable"])
+
+    def effective_noise(self, sigma: float, group: int = 0) -> float:
+        """The noise of the direction under gradient noise `sigma` per coordinate, for the betas of a group.
+
+        See :func:`signwise.optim.effective_noise`.
+        """
+        return effective_noise(sigma, self.param_groups[group]["betas"])
+
+    @property
+    def nonfinite_gradients(self) -> int:
+        """How many gradients with NaN or infinite entries ``nan_policy="count"`` has let pass in this process."""
+        return self._counter.total()
+
+
+def rule_of(group: dict[str, Any]) -> Rule:
+    """The rule that the options of a group amount to now."""
+    lr = group["lr"]
+    if isinstance(lr, Tensor):
+        lr = lr.reshape(()) if group["capturable"] else lr.item()
+    if not isinstance(lr, Tensor):
+        check_product(lr, group["weight_decay"])
+    beta1, beta2 = group["betas"]
+    return Rule(
+        eta=lr,
+        weight_decay=group["weight_decay"],
+        beta1=beta1,
+        beta2=beta2,
+        kappa=group["kappa"],
+        cautious=group["cautious"],
+        decay=group["decay"],
+    )

@@ -1,0 +1,79 @@
+"""What happens to NaN and infinite gradients."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+
+from signwise.errors import SignwiseError
+
+# Reading a counter waits for the device, so off the CPU it is read once in this many steps.
+_LOOK_EVERY = 100
+
+
+class NonFiniteGradientError(SignwiseError, ArithmeticError):
+    """A gradient has NaN or infinite entries and the optimizer was told to raise; nothing was changed."""
+
+
+def nonfinite(grads: list[Tensor]) -> Tensor:
+    """How many of the tensors hold a NaN or an infinity: int64, no dimensions, on their device.
+
+    Args:
+        grads: real floating tensors of one device.
+    """
+    largest = torch.stack(torch._foreach_norm([g for g in grads if g.numel()], math.inf))
+    return (~torch.isfinite(largest)).sum()
+
+
+def nonfinite_on_cpu(grads: list[Tensor]) -> int:
+    """:func:`nonfinite` for the CPU, where one sum per tensor is the cheapest look."""
+    # A NaN or an infinity always reaches the sum; a finite tensor can still overflow it.
+    return sum(not math.isfinite(g.sum().item()) and not bool(torch.isfinite(g).all()) for g in grads)
+
+
+class Counter:
+    """Counts non-finite gradients without making a device wait for it, and warns."""
+
+    def __init__(self) -> None:
+        self._known = 0
+        self._pending: dict[torch.device, Tensor] = {}
+        self._steps = 0
+
+    def add(self, grads: list[Tensor], *, captured: bool) -> None:
+        """Count the gradients of one step; warn if there are new ones that can be seen now."""
+        by_device: dict[torch.device, list[Tensor]] = {}
+        for g in grads:
+            by_device.setdefault(g.device, []).append(g)
+        found = 0
+        for device, some in by_device.items():
+            if device.type == "cpu" and not captured:
+                found += nonfinite_on_cpu(some)
+            elif any(g.numel() for g in some):
+                pending = self._pending.setdefault(device, torch.zeros((), dtype=torch.int64, device=device))
+                pending.add_(nonfinite(some))
+        self._steps += 1
+        if self._pending and not captured and self._steps % _LOOK_EVERY == 0:
+            found += self._drain()
+        self._known += found
+        if found:
+            warnings.warn(
+                f"{found} gradients with NaN or infinite entries went into the momentum, where they stay for long; "
+                "use nan_policy='skip' or 'raise', or look for their origin (torch.autograd.detect_anomaly)",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+
+    def total(self) -> int:
+        """Gradients counted so far."""
+        self._known += self._drain()
+        return self._known
+
+    def _drain(self) -> int:
+        found = 0
+        for pending in self._pending.values():
+            found += int(pending.item())
+            pending.zero_()
+        return found
