@@ -9,11 +9,9 @@ from torch import Tensor
 
 from ._bounds import step_sums
 from ._options import real
-from ._precision import dequantize, narrow, quantize, stream
+from ._precision import dequantize, narrow, quantize, random_bits, stream
 from ._state import Slot
 from ._step import Rule, foreach_step_, step_
-
-_WEIGHTS, _MOMENTUM = 0, 1
 
 
 def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any]) -> None:
@@ -60,21 +58,20 @@ def _narrow_(slot: Slot, rule: Rule, group: dict[str, Any]) -> None:
 
 
 def _store_(slot: Slot, x: Tensor, m: Tensor, group: dict[str, Any]) -> None:
-    stochastic = group["rounding"] == "auto"
-    step = slot.state["step"]
     kept = real(slot.state["exp_avg"])
-    if slot.x.dtype != x.dtype:
-        seed = stream(group["seed"], slot.number, _WEIGHTS)
-        slot.x.copy_(narrow(x, slot.x.dtype, stochastic=stochastic, seed=seed, step=step))
-    if kept.dtype == m.dtype:
+    if slot.x.dtype == x.dtype and kept.dtype == m.dtype:
         return
-    seed = stream(group["seed"], slot.number, _MOMENTUM)
+    bits = None
+    if group["rounding"] == "auto":
+        bits = random_bits(x.shape, slot.state["step"], stream(group["seed"], slot.number), x.device)
+    if slot.x.dtype != x.dtype:
+        slot.x.copy_(narrow(x, slot.x.dtype, None if bits is None else bits >> 16))
     if kept.dtype == torch.int8:
-        q, scale = quantize(m.float(), stochastic=stochastic, seed=seed, step=step)
+        q, scale = quantize(m.float(), bits)
         kept.copy_(q)
         slot.state["exp_avg_scale"].copy_(scale)
-    else:
-        kept.copy_(narrow(m, kept.dtype, stochastic=stochastic, seed=seed, step=step))
+    elif kept.dtype != m.dtype:
+        kept.copy_(narrow(m, kept.dtype, bits))
 
 
 def _certified_(slot: Slot, rule: Rule, group: dict[str, Any]) -> None:

@@ -246,10 +246,10 @@ class LionK(Optimizer):
                 self._counter.add(grads, captured=group["capturable"])
                 continue
             on_cpu = all(g.device.type == "cpu" for g in grads)
-            found = nonfinite_on_cpu(grads) if on_cpu else sum(int(nonfinite([g])) for g in grads if g.numel())
+            found = nonfinite_on_cpu(grads) if on_cpu else sum(int(nonfinite([g])) for g in grads)
             if found and group["nan_policy"] == "raise":
                 raise NonFiniteGradientError(
-                    f"{found} of {len(grads)} gradients have NaN or infinite entries; nothing was changed. "
+                    f"{found} gradient entries are NaN or infinite; nothing was changed. "
                     "Look for their origin with torch.autograd.detect_anomaly, or use nan_policy='skip'"
                 )
             admitted = admitted and not found
@@ -264,7 +264,8 @@ class LionK(Optimizer):
     def _signed(self, loss: float | Tensor) -> float:
         """The loss as it is minimised; NaN if some groups maximise it and others do not."""
         signs = {-1.0 if group["maximize"] else 1.0 for group in self.param_groups}
-        return float(loss) * signs.pop() if len(signs) == 1 else math.nan
+        value = loss.item() if isinstance(loss, Tensor) else float(loss)
+        return value * signs.pop() if len(signs) == 1 else math.nan
 
     def certificate(self, closure: Callable[[], float] | None = None, smoothness: float | None = None) -> Certificate:
         """What is known of the weights: distance to the constraint set, optimality gap, Lyapunov slack.
@@ -312,7 +313,7 @@ class LionK(Optimizer):
 
     @property
     def nonfinite_gradients(self) -> int:
-        """How many gradients with NaN or infinite entries ``nan_policy="count"`` has let pass in this process."""
+        """How many NaN or infinite gradient entries ``nan_policy="count"`` has let pass in this process."""
         return self._counter.total()
 
 

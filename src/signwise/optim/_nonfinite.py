@@ -19,23 +19,22 @@ class NonFiniteGradientError(SignwiseError, ArithmeticError):
 
 
 def nonfinite(grads: list[Tensor]) -> Tensor:
-    """How many of the tensors hold a NaN or an infinity: int64, no dimensions, on their device.
+    """How many entries of the tensors are NaN or infinite: int64, no dimensions, on their device.
 
     Args:
-        grads: real floating tensors of one device.
+        grads: at least one real floating tensor, all of one device.
     """
-    largest = torch.stack(torch._foreach_norm([g for g in grads if g.numel()], math.inf))
-    return (~torch.isfinite(largest)).sum()
+    return torch.stack([(~torch.isfinite(g)).sum() for g in grads]).sum()
 
 
 def nonfinite_on_cpu(grads: list[Tensor]) -> int:
     """:func:`nonfinite` for the CPU, where one sum per tensor is the cheapest look."""
     # A NaN or an infinity always reaches the sum; a finite tensor can still overflow it.
-    return sum(not math.isfinite(g.sum().item()) and not bool(torch.isfinite(g).all()) for g in grads)
+    return sum(int((~torch.isfinite(g)).sum()) for g in grads if not math.isfinite(g.sum().item()))
 
 
 class Counter:
-    """Counts non-finite gradients without making a device wait for it, and warns."""
+    """Counts non-finite gradient entries without making a device wait for it, and warns."""
 
     def __init__(self) -> None:
         self._known = 0
@@ -43,7 +42,7 @@ class Counter:
         self._steps = 0
 
     def add(self, grads: list[Tensor], *, captured: bool) -> None:
-        """Count the gradients of one step; warn if there are new ones that can be seen now."""
+        """Count the entries of one step's gradients; warn if there are new ones that can be seen now."""
         by_device: dict[torch.device, list[Tensor]] = {}
         for g in grads:
             by_device.setdefault(g.device, []).append(g)
@@ -51,7 +50,7 @@ class Counter:
         for device, some in by_device.items():
             if device.type == "cpu" and not captured:
                 found += nonfinite_on_cpu(some)
-            elif any(g.numel() for g in some):
+            else:
                 pending = self._pending.setdefault(device, torch.zeros((), dtype=torch.int64, device=device))
                 pending.add_(nonfinite(some))
         self._steps += 1
@@ -60,14 +59,14 @@ class Counter:
         self._known += found
         if found:
             warnings.warn(
-                f"{found} gradients with NaN or infinite entries went into the momentum, where they stay for long; "
+                f"{found} gradient entries were NaN or infinite and went into the momentum, where they stay for long; "
                 "use nan_policy='skip' or 'raise', or look for their origin (torch.autograd.detect_anomaly)",
                 RuntimeWarning,
                 stacklevel=5,
             )
 
     def total(self) -> int:
-        """Gradients counted so far."""
+        """Entries counted so far."""
         self._known += self._drain()
         return self._known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import overload
 
 import torch
@@ -11,6 +12,7 @@ BLOCK = 256
 _WORD = 0xFFFFFFFF
 # The smallest normal float16; below it the spacing of float16 no longer shrinks.
 _HALF_NORMAL = 2.0**-14
+_SIXTEEN_BITS = (torch.bfloat16, torch.float16)
 
 
 @overload
@@ -46,13 +48,15 @@ def mix(h: int | Tensor) -> int | Tensor:
     return h ^ (h >> 16)
 
 
-def stream(seed: int, parameter: int, role: int) -> int:
-    """The hash seed of one tensor: of a parameter's weights (role 0) or of its momentum (role 1)."""
-    return mix((2 * parameter + role) & _WORD ^ mix(seed & _WORD))
+def stream(seed: int, number: int) -> int:
+    """The hash seed of parameter `number` of an optimizer, so that no two share their bits."""
+    return mix((number & _WORD) ^ mix(seed & _WORD))
 
 
 def random_bits(shape: torch.Size, step: int | Tensor, seed: int, device: torch.device) -> Tensor:
     """mix(index ⊕ mix(step ⊕ mix(seed))) for every element, whose index counts in row-major order.
+
+    Weights take the high 16 bits of each word and momentum the low ones.
 
     Args:
         shape: of the result.
@@ -64,8 +68,7 @@ def random_bits(shape: torch.Size, step: int | Tensor, seed: int, device: torch.
         int64, values in [0, 2³²).
     """
     index = torch.arange(shape.numel(), device=device) & _WORD
-    key = mix(seed & _WORD)
-    return mix(index ^ mix((step & _WORD) ^ key)).view(shape)
+    return mix(index ^ mix((step & _WORD) ^ mix(seed & _WORD))).view(shape)
 
 
 def stochastic_round(x: Tensor, dtype: torch.dtype, *, seed: int, step: int | Tensor = 0) -> Tensor:
@@ -102,14 +105,21 @@ def stochastic_round(x: Tensor, dtype: torch.dtype, *, seed: int, step: int | Te
     """
     if x.dtype != torch.float32:
         raise TypeError(f"x must be float32, got {x.dtype}; convert it with x.float()")
-    bits = random_bits(x.shape, step, seed, x.device)
+    if dtype not in _SIXTEEN_BITS:
+        raise TypeError(f"dtype must be torch.bfloat16 or torch.float16, got {dtype}")
+    return narrow(x, dtype, random_bits(x.shape, step, seed, x.device) >> 16)
+
+
+def narrow(x: Tensor, dtype: torch.dtype, bits: Tensor | None) -> Tensor:
+    """`x` in `dtype`: stochastically with the low 16 bits of `bits` where `dtype` has 16, else to nearest."""
+    if bits is None or dtype not in _SIXTEEN_BITS:
+        return x.to(dtype)
+    x = x.float()
     if dtype == torch.bfloat16:
         return _carry(x, bits, 16).to(dtype)
-    if dtype == torch.float16:
-        # Adding 2⁻¹⁴ takes a subnormal to where float16 has the same spacing as there, and is undone after.
-        shift = torch.where(x.abs() < _HALF_NORMAL, torch.copysign(x.new_tensor(_HALF_NORMAL), x), 0.0)
-        return (_carry(x + shift, bits, 13) - shift).to(dtype)
-    raise TypeError(f"dtype must be torch.bfloat16 or torch.float16, got {dtype}")
+    # Adding 2⁻¹⁴ takes a subnormal to where float16 has the same spacing as there, and is undone after.
+    shift = torch.where(x.abs() < _HALF_NORMAL, torch.copysign(x.new_tensor(_HALF_NORMAL), x), 0.0)
+    return (_carry(x + shift, bits, 13) - shift).to(dtype)
 
 
 def _carry(x: Tensor, bits: Tensor, width: int) -> Tensor:
@@ -119,14 +129,7 @@ def _carry(x: Tensor, bits: Tensor, width: int) -> Tensor:
     return torch.where(torch.isfinite(x), pattern.view(torch.float32), x)
 
 
-def narrow(x: Tensor, dtype: torch.dtype, *, stochastic: bool, seed: int, step: int | Tensor) -> Tensor:
-    """`x` in `dtype`, stochastically where `dtype` has 16 bits and that is wanted, otherwise to nearest."""
-    if stochastic and dtype in (torch.bfloat16, torch.float16):
-        return stochastic_round(x.float(), dtype, seed=seed, step=step)
-    return x.to(dtype)
-
-
-def quantize(m: Tensor, *, stochastic: bool, seed: int, step: int | Tensor) -> tuple[Tensor, Tensor]:
+def quantize(m: Tensor, bits: Tensor | None) -> tuple[Tensor, Tensor]:
     """Store a tensor as int8 in blocks of 256 consecutive elements, each with its own scale.
 
     q = ⌊m/scale + r⌋ with scale = max|m|/127 over the block and r uniform in [0, 1), or q = round(m/scale).
@@ -134,21 +137,17 @@ def quantize(m: Tensor, *, stochastic: bool, seed: int, step: int | Tensor) -> t
 
     Args:
         m: float32, any shape.
-        stochastic: draw r from the hash's low 16 bits.
-        seed: of the hash.
-        step: of the hash.
+        bits: int64 of m's shape, whose low 16 bits give r; None rounds to nearest.
 
     Returns:
-        (q, scale): int8 of m's shape, and float32, shape ``(⌈numel/256⌉,)``, 0 for a block of zeros.
+        (q, scale): int8 of m's shape, and float32, shape ``(⌈numel/256⌉,)``: 0 for a block of zeros, NaN for
+        one with an infinite or NaN entry.
     """
     blocks = torch.nn.functional.pad(m.flatten(), (0, -m.numel() % BLOCK)).view(-1, BLOCK)
     scale = blocks.abs().amax(1) / 127
     ratio = (blocks / torch.where(scale > 0, scale, 1.0)[:, None]).flatten()[: m.numel()].view(m.shape)
-    if stochastic:
-        ratio = torch.floor(ratio + (random_bits(m.shape, step, seed, m.device) & 0xFFFF) * 2.0**-16)
-    else:
-        ratio = torch.round(ratio)
-    # A block with an infinite or NaN entry has no usable ratios; 0 times its scale reads as NaN.
+    ratio = torch.round(ratio) if bits is None else torch.floor(ratio + (bits & 0xFFFF) * 2.0**-16)
+    scale = torch.where(torch.isfinite(scale), scale, math.nan)
     return ratio.nan_to_num(0, 0, 0).clamp(-127, 127).to(torch.int8), scale
 
 
