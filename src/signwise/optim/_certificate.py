@@ -105,17 +105,16 @@ def group_certificate(
         now = distance(x, rule) if constrained else None
         distances.append(None if now is None else now.item())
         if "initial_distance" in state and state["weight_decay"] == rule.weight_decay:
-            bounds.append(math.exp(state["log_decay"]) * float(state["initial_distance"]))
+            bounds.append(known(math.exp(state["log_decay"]) * float(state["initial_distance"])))
         else:
             bounds.append(distances[-1])
         if fresh:
             g = torch.zeros_like(x) if p.grad is None else real(p.grad)
-            value = gap(x, -g if group["maximize"] else g, rule).item()
+            gaps.append(known(gap(x, -g if group["maximize"] else g, rule).item()))
         elif "certificate" in state and group["certify"] and int(state["step"]) == step + 1:
-            value = state["certificate"][GAP].item()
+            gaps.append(known(state["certificate"][GAP].item()))
         else:
-            value = math.nan
-        gaps.append(None if math.isnan(value) else value)
+            gaps.append(None)
     return Certificate(
         guarantee=strength,
         radius=radius(rule),
@@ -148,6 +147,11 @@ def combine(
         step=step,
         groups=parts,
     )
+
+
+def known(value: float) -> float | None:
+    """None for the NaN that stands for what is not defined."""
+    return None if math.isnan(value) else value
 
 
 def total(values: Iterable[float | None]) -> float | None:

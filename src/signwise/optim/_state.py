@@ -37,8 +37,8 @@ def begin_(slots: list[Slot], rule: Rule, *, momentum_dtype: torch.dtype | None,
     """Make the state of new parameters, and advance the scalars of all by one step.
 
     The entries are `exp_avg` (and `exp_avg_scale` for int8), `step`, and for the feasibility bound
-    `weight_decay` (λ when the distance was taken), `initial_distance` and `log_decay` = Σ log(1 − ηλ). They are
-    Python numbers, and tensors on the parameter's device if `capturable`.
+    `weight_decay` (λ when the distance was taken), `initial_distance` (NaN if K cannot tell) and
+    `log_decay` = Σ log(1 − ηλ). They are Python numbers, and tensors on the parameter's device if `capturable`.
     """
     outside = 0
     advance = _log_factor(rule)
@@ -67,13 +67,11 @@ def begin_(slots: list[Slot], rule: Rule, *, momentum_dtype: torch.dtype | None,
 def measure_(x: Tensor, state: dict[str, Any], rule: Rule, *, capturable: bool) -> None:
     """Start the feasibility bound of a parameter at its present distance."""
     # Without a constraint there is nothing to measure, and a decomposition of x may be dear.
-    now = distance(x, rule) if rule.weight_decay and rule.kappa.bounded else None
+    zero = torch.zeros((), dtype=torch.float64, device=x.device)
+    now = distance(x, rule) if rule.weight_decay and rule.kappa.bounded else zero
+    now = torch.full_like(zero, math.nan) if now is None else now
     state["weight_decay"] = rule.weight_decay
-    if capturable:
-        zero = torch.zeros((), dtype=torch.float64, device=x.device)
-        state["log_decay"], state["initial_distance"] = zero, torch.full_like(zero, math.nan) if now is None else now
-    else:
-        state["log_decay"], state["initial_distance"] = 0.0, math.nan if now is None else now.item()
+    state["log_decay"], state["initial_distance"] = (zero, now) if capturable else (0.0, now.item())
 
 
 def new_momentum(p: Tensor, dtype: torch.dtype | None) -> dict[str, Tensor]:
