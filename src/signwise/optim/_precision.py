@@ -119,7 +119,7 @@ def narrow(x: Tensor, dtype: torch.dtype, bits: Tensor | None) -> Tensor:
         return _carry(x, bits, 16).to(dtype)
     # Adding 2⁻¹⁴ takes a subnormal to where float16 has the same spacing as there, and is undone after.
     shift = torch.where(x.abs() < _HALF_NORMAL, torch.copysign(x.new_tensor(_HALF_NORMAL), x), 0.0)
-    return (_carry(x + shift, bits, 13) - shift).to(dtype)
+    return torch.copysign(_carry(x + shift, bits, 13) - shift, x).to(dtype)
 
 
 def _carry(x: Tensor, bits: Tensor, width: int) -> Tensor:
