@@ -150,14 +150,14 @@ def test_the_gap_bounds_what_is_left_to_gain(name):
     def objective():
         return loss(x).item() + KAPPAS[name].conjugate(LAM * x.detach(), tolerance=1e-14).item() / LAM
 
-    for step in range(600):
-        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 600)
+    for step in range(300):
+        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 300)
         objectives.append(objective())
         optimizer.step(closure_of(optimizer, loss, x))
         gaps.append(optimizer.certificate().gap)
     least = min(objectives)
     assert all(gap >= value - least - 1e-10 for gap, value in zip(gaps, objectives, strict=True))
-    assert gaps[-1] < 0.05 * gaps[0]
+    assert gaps[-1] < 0.1 * gaps[0]
 
 
 def test_a_lambda_of_zero_minimises_the_loss_and_keeps_the_inequality():
