@@ -14,11 +14,18 @@ from ._state import Slot
 from ._step import Rule, foreach_step_, step_
 
 
-def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any]) -> None:
-    """Step every slot of a group in place."""
+def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> None:
+    """Step every slot of a group in place by torch's operations.
+
+    Args:
+        slots: of the group.
+        rule: of the step.
+        group: its options.
+        lyapunov: with ``certify``, compute what a Lyapunov slack needs besides the gap.
+    """
     if group["certify"]:
         for slot in slots:
-            _certified_(slot, rule, group)
+            _certified_(slot, rule, group, lyapunov=lyapunov)
         return
     alike: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
     for slot in slots:
@@ -74,12 +81,14 @@ def _store_(slot: Slot, x: Tensor, m: Tensor, group: dict[str, Any]) -> None:
         kept.copy_(narrow(m, kept.dtype, bits))
 
 
-def _certified_(slot: Slot, rule: Rule, group: dict[str, Any]) -> None:
+def _certified_(slot: Slot, rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> None:
     """Step, and keep the sums that certificates are made of in the state."""
     x, g, m = _widened(slot)
     before = x.clone(), m.clone()
     c = step_(x, g, m, rule)
-    exact = rule.cautious is None and rule.decay == "plain" and slot.x.dtype == x.dtype
+    # Rounding of narrow storage is a move that the inequality does not know.
+    exact = lyapunov and rule.cautious is None and rule.decay == "plain" and _is_wide(slot)
+    g = -g if rule.maximize else g
     sums = step_sums(rule, x=before[0], g=g, m=before[1], c=c, x_after=x, m_after=m, exact=exact)
     _store_(slot, x, m, group)
     kept = slot.state.setdefault("certificate", torch.zeros_like(sums))

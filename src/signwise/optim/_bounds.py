@@ -90,7 +90,7 @@ def step_sums(
         c: β₁m + (1−β₁)g.
         x_after: weights after the step.
         m_after: momentum after the step.
-        exact: the step was the plain one that the inequality is about.
+        exact: the step was the plain one that the inequality is about, and its sums are wanted.
 
     Returns:
         float64, shape ``(5,)``: the gap at x, eΔ, ‖x₊ − x‖², and K*(λx)/λ + c·(K*(λx) + K(M) − λ⟨x, M⟩)
@@ -98,20 +98,18 @@ def step_sums(
     """
     lam = rule.weight_decay
     nothing = _nothing(x)
+    value = gap(x, g, rule)
+    only_the_gap = torch.stack([value, *[nothing] * 4])
+    if not exact or not rule.kappa.exact or (lam == 0 and not rule.kappa.even):
+        return only_the_gap
     try:
         ends = [_conjugate(end, rule) for end in (x, x_after)] if lam else [torch.zeros_like(nothing)] * 2
-    except NotAvailableError:
-        return torch.stack([nothing] * 5)
-    x, g, m, c, x_after, m_after = (t.double() for t in (x, g, m, c, x_after, m_after))
-    value = _gap(x, g, ends[0], rule) if lam else nothing
-    moved = (x_after - x).square().sum()
-    if not exact or not rule.kappa.exact or (lam == 0 and not rule.kappa.even):
-        return torch.stack([value, nothing, moved, nothing, nothing])
-    try:
+        x, m, c, x_after, m_after = (t.double() for t in (x, m, c, x_after, m_after))
         decrease, ratio = _decrease(rule, c, x_after, m_after)
     except NotAvailableError:
-        return torch.stack([value, nothing, moved, nothing, nothing])
+        return only_the_gap
     K = rule.kappa
+    moved = (x_after - x).square().sum()
     before, after = (
         (conjugate / lam if lam else conjugate) + ratio * (conjugate + K.value(-mom) + lam * (pos * mom).sum())
         for conjugate, mom, pos in ((ends[0], m, x), (ends[1], m_after, x_after))
@@ -122,8 +120,7 @@ def step_sums(
 def _decrease(rule: Rule, c: Tensor, x_after: Tensor, m_after: Tensor) -> tuple[Tensor, float | Tensor]:
     """(eΔ, the weight c of the Fenchel-Young term in H)."""
     K, lam, b1, b2 = rule.kappa, rule.weight_decay, rule.beta1, rule.beta2
-    e = _effective(rule)
-    ratio = e * b1 / (e * lam * (1 - b1) + 1 - b2)
+    e, ratio = lyapunov_weights(rule)
     u = K.subgradient(-c)
     w = K.conjugate_subgradient(lam * x_after) if lam else torch.zeros_like(c)
     first = ((-c - w) * (u - lam * x_after)).sum()
@@ -134,11 +131,13 @@ def _decrease(rule: Rule, c: Tensor, x_after: Tensor, m_after: Tensor) -> tuple[
     return decrease, ratio
 
 
-def _effective(rule: Rule) -> float | Tensor:
-    """e = η/(1−ηλ), the step of the implicit form."""
+def lyapunov_weights(rule: Rule) -> tuple[float | Tensor, float | Tensor]:
+    """(e, c): the step e = η/(1−ηλ) of the implicit form, and c = eβ₁/(eλ(1−β₁) + 1 − β₂)."""
     if isinstance(rule.eta, Tensor):
-        return rule.eta.double() / rule.factor
-    return rule.eta / rule.factor if rule.factor else math.inf
+        e: float | Tensor = rule.eta.double() / rule.factor
+    else:
+        e = rule.eta / rule.factor if rule.factor else math.inf
+    return e, e * rule.beta1 / (e * rule.weight_decay * (1 - rule.beta1) + 1 - rule.beta2)
 
 
 def _conjugate(x: Tensor, rule: Rule) -> Tensor:

@@ -13,10 +13,10 @@ from torch.optim import Optimizer
 
 from signwise.convex import L1, Convex
 
-from . import _fused
 from ._apply import apply_
 from ._bounds import effective_noise
 from ._certificate import Certificate, StepRecord, combine, group_certificate
+from ._fused import FusedGroup, obstacle
 from ._loading import from_lion_pytorch_, unwrap_, wrap
 from ._nonfinite import Counter, NonFiniteGradientError, nonfinite, nonfinite_on_cpu
 from ._options import FALLBACKS, NanPolicy, Rounding, check_group, check_parameter, check_product, real, resolve_radius
@@ -135,10 +135,11 @@ class LionK(Optimizer):
         super().__init__(params, defaults)
 
     def _forget(self) -> None:
-        """Start what is not part of a checkpoint: the counter, and the losses of the last two steps."""
+        """Start what is not part of a checkpoint: the counter, the losses of the last two steps, native plans."""
         self._counter = Counter()
         self._record: StepRecord | None = None
         self._complete: StepRecord | None = None
+        self._fused: dict[int, FusedGroup] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         before = self.__dict__.get("param_groups", [])
@@ -174,7 +175,9 @@ class LionK(Optimizer):
         super().add_param_group(group)
         try:
             check_group(group)
-            _fused.check(group)
+            reason = obstacle(rule_of(group), group) if group["fused"] else None
+            if reason is not None:
+                raise RuntimeError(f"fused=True is not possible: {reason}; leave fused=None")
             names = group.get("param_names", [f"parameter {number}" for number in range(len(group["params"]))])
             for name, p in zip(names, group["params"], strict=True):
                 check_parameter(p, group, name)
@@ -207,11 +210,18 @@ class LionK(Optimizer):
         if not self._admits(slots):
             return loss
         self._note_loss(loss)
-        for group, rule, some in zip(self.param_groups, rules, slots, strict=True):
+        lyapunov = loss is not None and all(group["certify"] and not group["capturable"] for group in self.param_groups)
+        found = 0
+        for number, (group, rule, some) in enumerate(zip(self.param_groups, rules, slots, strict=True)):
             if some:
                 begin_(some, rule, momentum_dtype=group["momentum_dtype"], capturable=group["capturable"])
-                apply_(some, rule, group)
-        if loss is not None and all(group["certify"] and not group["capturable"] for group in self.param_groups):
+                rest, count = self._fused.setdefault(number, FusedGroup()).step_(some, rule, group, lyapunov=lyapunov)
+                found += count
+                if rest and group["nan_policy"] == "count":
+                    found += self._counter.add([slot.g for slot in rest], captured=group["capturable"])
+                apply_(rest, rule, group, lyapunov=lyapunov)
+        self._counter.note(found)
+        if lyapunov and loss is not None:
             sums = tuple(slot.state["certificate"].clone() for some in slots for slot in some)
             self._record = StepRecord(loss=self._signed(loss), sums=sums)
         return loss
@@ -229,8 +239,7 @@ class LionK(Optimizer):
                             f"LionK does not support sparse gradients (parameter {index} has layout {g.layout}): "
                             "momentum moves every row in every step; use sparse=False in the embedding"
                         )
-                    g = real(g)
-                    some.append(Slot(p, real(p), -g if group["maximize"] else g, self.state[p], index))
+                    some.append(Slot(p, real(p), real(g), self.state[p], index))
                 index += 1
             result.append(some)
         return result
@@ -240,10 +249,7 @@ class LionK(Optimizer):
         admitted = True
         for group, some in zip(self.param_groups, slots, strict=True):
             grads = [slot.g for slot in some]
-            if not grads:
-                continue
-            if group["nan_policy"] == "count":
-                self._counter.add(grads, captured=group["capturable"])
+            if not grads or group["nan_policy"] == "count":
                 continue
             on_cpu = all(g.device.type == "cpu" for g in grads)
             found = nonfinite_on_cpu(grads) if on_cpu else sum(int(nonfinite([g])) for g in grads)
@@ -333,4 +339,5 @@ def rule_of(group: dict[str, Any]) -> Rule:
         kappa=group["kappa"],
         cautious=group["cautious"],
         decay=group["decay"],
+        maximize=group["maximize"],
     )

@@ -41,8 +41,8 @@ class Counter:
         self._pending: dict[torch.device, Tensor] = {}
         self._steps = 0
 
-    def add(self, grads: list[Tensor], *, captured: bool) -> None:
-        """Count the entries of one step's gradients; warn if there are new ones that can be seen now."""
+    def add(self, grads: list[Tensor], *, captured: bool) -> int:
+        """Count the entries of one step's gradients; return those that can be seen now."""
         by_device: dict[torch.device, list[Tensor]] = {}
         for g in grads:
             by_device.setdefault(g.device, []).append(g)
@@ -56,13 +56,17 @@ class Counter:
         self._steps += 1
         if self._pending and not captured and self._steps % _LOOK_EVERY == 0:
             found += self._drain()
+        return found
+
+    def note(self, found: int) -> None:
+        """Remember entries that were seen in a step, and warn if there are any."""
         self._known += found
         if found:
             warnings.warn(
                 f"{found} gradient entries were NaN or infinite and went into the momentum, where they stay for long; "
                 "use nan_policy='skip' or 'raise', or look for their origin (torch.autograd.detect_anomaly)",
                 RuntimeWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
 
     def total(self) -> int:

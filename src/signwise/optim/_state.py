@@ -21,7 +21,7 @@ class Slot(NamedTuple):
     Args:
         p: the parameter.
         x: its weights, real.
-        g: their gradient, real, of the sign that is minimised.
+        g: their gradient, real, as it came.
         state: the parameter's optimizer state.
         number: the parameter's number over all groups, which seeds its rounding.
     """

@@ -31,6 +31,7 @@ class Rule:
         kappa: K.
         cautious: None, "mask" or "rescale".
         decay: "plain" or "cautious".
+        maximize: the gradients that come are negated first.
     """
 
     eta: float | Tensor
@@ -40,6 +41,7 @@ class Rule:
     kappa: Convex
     cautious: Cautious | None = None
     decay: Decay = "plain"
+    maximize: bool = False
 
     @property
     def factor(self) -> float | Tensor:
@@ -119,6 +121,8 @@ def step_(x: Tensor, g: Tensor, m: Tensor, rule: Rule) -> Tensor:
     The operations and their order are those of ``lion_pytorch.Lion``, which fixes the bits: torch evaluates
     ``a.add(b, alpha=s)`` as fma(b, s, a), tails of the loop included.
     """
+    if rule.maximize:
+        g = -g
     c = m.mul(rule.beta1).add_(g, alpha=1.0 - rule.beta1)
     u, sign = direction(c, g, rule)
     decay_(x, u, sign, rule)
@@ -133,6 +137,8 @@ def foreach_step_(xs: list[Tensor], gs: list[Tensor], ms: list[Tensor], rule: Ru
     The linear parts are torch's multi-tensor operations, which is worth most on a GPU; a K other than L1 is
     applied tensor by tensor. It holds one temporary copy of the whole list.
     """
+    if rule.maximize:
+        gs = list(torch._foreach_neg(gs))
     cs = torch._foreach_mul(ms, rule.beta1)
     torch._foreach_add_(cs, gs, alpha=1.0 - rule.beta1)
     if isinstance(rule.kappa, L1) and rule.cautious is None:
