@@ -17,15 +17,17 @@ from ._precision import stream
 from ._state import Slot
 from ._step import Rule
 
+# The wrapper of the kernels, where this build has them.
+_optim: Any = getattr(_native, "_optim", None)
+
 
 def obstacle(rule: Rule, group: dict[str, Any]) -> str | None:
     """Why the options of a group rule out the native step, or None."""
-    available = getattr(_native, "fused_available", None)
-    if available is None or not available():
+    if _optim is None or not _optim.fused_available():
         return "the native kernels are not there, or the processor has no fused multiply-add"
     K, _ = unscaled(rule.kappa)
-    if type(K) is not getattr(convex, type(K).__name__, None) or type(K).__name__ not in _kappas():
-        return f"it has no kernel for {K!r}, only for {', '.join(_kappas())}"
+    if type(K) is not getattr(convex, type(K).__name__, None) or type(K).__name__ not in _optim.KAPPAS:
+        return f"it has no kernel for {K!r}, only for {', '.join(_optim.KAPPAS)}"
     if isinstance(K, GroupL2) and (GroupL2() != K or group["certify"]):
         return "its GroupL2 is that of whole tensors, without certify"
     if isinstance(K, AsymmetricBox) and group["certify"]:
@@ -87,7 +89,7 @@ class FusedGroup:
             beta2=rule.beta2,
             weight_decay=rule.weight_decay,
             kappa=type(K).__name__,
-            kappa_args=[getattr(K, name) for name in _kappas()[type(K).__name__][1]],
+            kappa_args=[getattr(K, name) for name in _optim.KAPPAS[type(K).__name__][1]],
             kappa_scale=scale,
             maximize=rule.maximize,
             cautious=rule.cautious,
@@ -97,7 +99,7 @@ class FusedGroup:
             certify=certify,
         )
         if certify:
-            columns = {name: result.sums[:, i] for i, name in enumerate(getattr(_native, "SUMS"))}  # noqa: B009
+            columns = {name: result.sums[:, i] for i, name in enumerate(_optim.SUMS)}
             self._table.numpy()[:] = self._certified(columns, rule, lyapunov=lyapunov)
             for slot, row in zip(some, self._table, strict=True):
                 slot.state["certificate"] = row
@@ -109,7 +111,6 @@ class FusedGroup:
         some = [slot for slot in slots if slot.number not in self._unfit] if self._unfit else slots
         if not some or (self._plan is not None and self._plan.holds(*_tensors(some))):
             return some
-        make = getattr(_native, "FusedPlan")  # noqa: B009
         self._plan, self._unfit = None, {}
         for slot in slots:
             if slot.x is not slot.p:
@@ -119,12 +120,12 @@ class FusedGroup:
                 self._unfit[slot.number] = "its GroupL2 does not take float64"
                 continue
             try:
-                make(*_tensors([slot]))
+                _optim.FusedPlan(*_tensors([slot]))
             except (TypeError, ValueError) as error:
                 self._unfit[slot.number] = f"parameter {slot.number}: {error}"
         some = [slot for slot in slots if slot.number not in self._unfit]
         if some:
-            self._plan = make(*_tensors(some), seeds=[stream(group["seed"], slot.number) for slot in some])
+            self._plan = _optim.FusedPlan(*_tensors(some), seeds=[stream(group["seed"], slot.number) for slot in some])
             self._table = torch.full((len(some), 5), math.nan, dtype=torch.float64)
             self._tolerances = np.array([rule.kappa.tolerance(slot.x) for slot in some])
             self._plain = np.array([slot.x.dtype == slot.state["exp_avg"].dtype != torch.bfloat16 for slot in some])
@@ -159,8 +160,3 @@ def _tensors(slots: list[Slot]) -> tuple[list[Tensor], list[Tensor], list[Tensor
         [slot.state["exp_avg"] for slot in slots],
         [slot.state.get("exp_avg_scale") for slot in slots],
     )
-
-
-def _kappas() -> dict[str, tuple[int, tuple[str, ...]]]:
-    table: dict[str, tuple[int, tuple[str, ...]]] = getattr(_native, "KAPPAS", {})
-    return table
