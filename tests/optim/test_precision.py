@@ -36,7 +36,7 @@ def test_bits_depend_on_index_step_and_seed_alone():
     expected = [mix(i ^ mix(5 ^ mix(7))) for i in range(6)]
     assert bits.flatten().tolist() == expected
     assert torch.equal(bits, random_bits(torch.Size([2, 3]), torch.tensor(5), 7 + 2**32, torch.device("cpu")))
-    assert len({stream(0, number) for number in range(1000)}) == 1000
+    assert len({stream(0, number, role) for number in range(1000) for role in (0, 1)}) == 2000
 
 
 @pytest.mark.parametrize("dtype", HALVES)

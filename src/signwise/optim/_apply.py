@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._bounds import step_sums
 from ._options import real
-from ._precision import dequantize, narrow, quantize, random_bits, stream
+from ._precision import MOMENTUM, WEIGHTS, dequantize, narrow, quantize, random_bits, stream
 from ._state import Slot
 from ._step import Rule, foreach_step_, step_
 
@@ -66,19 +66,22 @@ def _narrow_(slot: Slot, rule: Rule, group: dict[str, Any]) -> None:
 
 def _store_(slot: Slot, x: Tensor, m: Tensor, group: dict[str, Any]) -> None:
     kept = real(slot.state["exp_avg"])
-    if slot.x.dtype == x.dtype and kept.dtype == m.dtype:
-        return
-    bits = None
-    if group["rounding"] == "auto":
-        bits = random_bits(x.shape, slot.state["step"], stream(group["seed"], slot.number), x.device)
     if slot.x.dtype != x.dtype:
-        slot.x.copy_(narrow(x, slot.x.dtype, None if bits is None else bits >> 16))
+        slot.x.copy_(narrow(x, slot.x.dtype, _bits(slot, group, WEIGHTS)))
     if kept.dtype == torch.int8:
-        q, scale = quantize(m.float(), bits)
+        q, scale = quantize(m.float(), _bits(slot, group, MOMENTUM))
         kept.copy_(q)
         slot.state["exp_avg_scale"].copy_(scale)
     elif kept.dtype != m.dtype:
-        kept.copy_(narrow(m, kept.dtype, bits))
+        kept.copy_(narrow(m, kept.dtype, _bits(slot, group, MOMENTUM)))
+
+
+def _bits(slot: Slot, group: dict[str, Any], role: int) -> Tensor | None:
+    """What a tensor of the slot is rounded by in this step."""
+    if group["rounding"] == "nearest":
+        return None
+    seed = stream(group["seed"], slot.number, role)
+    return random_bits(slot.x.shape, slot.state["step"], seed, slot.x.device)
 
 
 def _certified_(slot: Slot, rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> None:

@@ -13,7 +13,7 @@ from signwise import _native, convex
 from signwise.convex import AsymmetricBox, Convex, GroupL2, Scaled
 
 from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, lyapunov_weights
-from ._precision import stream
+from ._precision import MOMENTUM, WEIGHTS, stream
 from ._state import Slot
 from ._step import Rule
 
@@ -125,7 +125,10 @@ class FusedGroup:
                 self._unfit[slot.number] = f"parameter {slot.number}: {error}"
         some = [slot for slot in slots if slot.number not in self._unfit]
         if some:
-            self._plan = _optim.FusedPlan(*_tensors(some), seeds=[stream(group["seed"], slot.number) for slot in some])
+            weights, momentum = (
+                [stream(group["seed"], slot.number, role) for slot in some] for role in (WEIGHTS, MOMENTUM)
+            )
+            self._plan = _optim.FusedPlan(*_tensors(some), weight_seeds=weights, momentum_seeds=momentum)
             self._table = torch.full((len(some), 5), math.nan, dtype=torch.float64)
             self._tolerances = np.array([rule.kappa.tolerance(slot.x) for slot in some])
             self._plain = np.array([slot.x.dtype == slot.state["exp_avg"].dtype != torch.bfloat16 for slot in some])

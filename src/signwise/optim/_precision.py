@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import overload
 
 import torch
 from torch import Tensor
 
 BLOCK = 256
+WEIGHTS, MOMENTUM = 0, 1
 _WORD = 0xFFFFFFFF
 # The smallest normal float16; below it the spacing of float16 no longer shrinks.
 _HALF_NORMAL = 2.0**-14
@@ -48,15 +48,19 @@ def mix(h: int | Tensor) -> int | Tensor:
     return h ^ (h >> 16)
 
 
-def stream(seed: int, number: int) -> int:
-    """The hash seed of parameter `number` of an optimizer, so that no two share their bits."""
-    return mix((number & _WORD) ^ mix(seed & _WORD))
+def stream(seed: int, number: int, role: int) -> int:
+    """The hash seed of one tensor of an optimizer, so that no two share their bits.
+
+    Args:
+        seed: of the optimizer.
+        number: of the parameter.
+        role: WEIGHTS or MOMENTUM.
+    """
+    return mix(((2 * number + role) & _WORD) ^ mix(seed & _WORD))
 
 
 def random_bits(shape: torch.Size, step: int | Tensor, seed: int, device: torch.device) -> Tensor:
     """mix(index ⊕ mix(step ⊕ mix(seed))) for every element, whose index counts in row-major order.
-
-    Weights take the high 16 bits of each word and momentum the low ones.
 
     Args:
         shape: of the result.
@@ -107,7 +111,7 @@ def stochastic_round(x: Tensor, dtype: torch.dtype, *, seed: int, step: int | Te
         raise TypeError(f"x must be float32, got {x.dtype}; convert it with x.float()")
     if dtype not in _SIXTEEN_BITS:
         raise TypeError(f"dtype must be torch.bfloat16 or torch.float16, got {dtype}")
-    return narrow(x, dtype, random_bits(x.shape, step, seed, x.device) >> 16)
+    return narrow(x, dtype, random_bits(x.shape, step, seed, x.device))
 
 
 def narrow(x: Tensor, dtype: torch.dtype, bits: Tensor | None) -> Tensor:
@@ -140,14 +144,13 @@ def quantize(m: Tensor, bits: Tensor | None) -> tuple[Tensor, Tensor]:
         bits: int64 of m's shape, whose low 16 bits give r; None rounds to nearest.
 
     Returns:
-        (q, scale): int8 of m's shape, and float32, shape ``(⌈numel/256⌉,)``: 0 for a block of zeros, NaN for
-        one with an infinite or NaN entry.
+        (q, scale): int8 of m's shape, and float32, shape ``(⌈numel/256⌉,)``: 0 for a block of zeros. A block
+        with an infinite or NaN entry holds zeros and that scale, so that it reads as NaN.
     """
     blocks = torch.nn.functional.pad(m.flatten(), (0, -m.numel() % BLOCK)).view(-1, BLOCK)
     scale = blocks.abs().amax(1) / 127
     ratio = (blocks / torch.where(scale > 0, scale, 1.0)[:, None]).flatten()[: m.numel()].view(m.shape)
     ratio = torch.round(ratio) if bits is None else torch.floor(ratio + (bits & 0xFFFF) * 2.0**-16)
-    scale = torch.where(torch.isfinite(scale), scale, math.nan)
     return ratio.nan_to_num(0, 0, 0).clamp(-127, 127).to(torch.int8), scale
 
 
