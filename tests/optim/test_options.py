@@ -147,7 +147,7 @@ def test_weights_on_the_boundary_are_not_outside():
 
 def test_the_fused_step_says_why_it_is_not_there():
     with pytest.raises(RuntimeError, match=r"fused=True is not possible: .*; leave fused=None"):
-        LionK([parameter()], 0.1, fused=True)
+        LionK([parameter()], 0.1, kappa=L1().shifted(1.0), fused=True)
 
 
 def test_every_option_of_the_forms_has_a_fallback():

@@ -47,12 +47,12 @@ def test_trajectories_are_the_oracles(name, betas):
 
 
 @pytest.mark.parametrize("n", [1, 3, 7, 8, 31, 1000, 100_003])
-@pytest.mark.parametrize("foreach", [False, True])
-def test_l1_has_the_bits_of_lion_pytorch(n, foreach):
+@pytest.mark.parametrize("path", [{"fused": False}, {"foreach": True}, {}], ids=["eager", "foreach", "default"])
+def test_l1_has_the_bits_of_lion_pytorch(n, path):
     lion_pytorch = pytest.importorskip("lion_pytorch")
     start = torch.randn(n, generator=torch.Generator().manual_seed(1))
     ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
-    a = LionK([ours], 3e-4, (0.9, 0.99), 0.1, foreach=foreach)
+    a = LionK([ours], 3e-4, (0.9, 0.99), 0.1, **path)
     b = lion_pytorch.Lion([theirs], 3e-4, (0.9, 0.99), 0.1)
     for g in gradients(n, 200):
         ours.grad, theirs.grad = g, g.clone()
