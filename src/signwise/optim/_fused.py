@@ -73,7 +73,8 @@ class FusedGroup:
         if not some:
             return slots, 0
         K, scale = unscaled(rule.kappa)
-        steps = [slot.state["step"] for slot in some]
+        # Only rounding asks for the number of the step.
+        steps = [0] if self._plain.all() else [slot.state["step"] for slot in some]
         certify = ("step" if lyapunov else "gap") if group["certify"] else None
         grads = [slot.g for slot in some]
         try:

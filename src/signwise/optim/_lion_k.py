@@ -228,19 +228,22 @@ class LionK(Optimizer):
 
     def _slots(self) -> list[list[Slot]]:
         """The parameters with gradients, by group."""
-        result, index = [], 0
+        # A list of thousands of small tensors spends its time here, so nothing is called twice.
+        states, strided = self.state, torch.strided
+        result, number = [], 0
         for group in self.param_groups:
-            some = []
+            some: list[Slot] = []
             for p in group["params"]:
                 g = p.grad
                 if g is not None:
-                    if g.layout != torch.strided:
+                    if g.layout is not strided:
                         raise RuntimeError(
-                            f"LionK does not support sparse gradients (parameter {index} has layout {g.layout}): "
+                            f"LionK does not support sparse gradients (parameter {number} has layout {g.layout}): "
                             "momentum moves every row in every step; use sparse=False in the embedding"
                         )
-                    some.append(Slot(p, real(p), real(g), self.state[p], index))
-                index += 1
+                    complex_ = p.is_complex()
+                    some.append(Slot(p, real(p) if complex_ else p, real(g) if complex_ else g, states[p], number))
+                number += 1
             result.append(some)
         return result
 
@@ -248,9 +251,9 @@ class LionK(Optimizer):
         """Apply the policies for NaN and infinite gradients; False if the step is to be left out."""
         admitted = True
         for group, some in zip(self.param_groups, slots, strict=True):
-            grads = [slot.g for slot in some]
-            if not grads or group["nan_policy"] == "count":
+            if not some or group["nan_policy"] == "count":
                 continue
+            grads = [slot.g for slot in some]
             on_cpu = all(g.device.type == "cpu" for g in grads)
             found = nonfinite_on_cpu(grads) if on_cpu else sum(int(nonfinite([g])) for g in grads)
             if found and group["nan_policy"] == "raise":
