@@ -28,14 +28,6 @@ EXACT = [
     2.0 * L1(),
     0.5 * (3.0 * DeadZone(0.1)),
 ]
-    L1(),
-    DeadZone(0.5),
-    Huber(0.3),
-    AsymmetricBox(-0.5, 2.0),
-    HalfSquare(),
-    2.0 * L1(),
-    0.5 * (3.0 * DeadZone(0.1)),
-]
 SMOOTH = [LogCosh(), PseudoHuber(), SmoothedL1(0.3), GroupL2()]
 SHAPES = [(), (1,), (7,), (33, 5), (0,), (300,)]
 
