@@ -19,7 +19,7 @@ _L1 = L1()
 
 
 class Lion(LionK):
-    """LionK with K = L1: steps along the sign of an interpolated momentum, weights inside |x_i| ≤ 1/λ.
+    """LionK with K = L1: steps along the sign of an interpolated momentum, weights inside the box of radius 1/λ.
 
     Args:
         params: as for :class:`LionK`.

@@ -33,8 +33,8 @@ class LionK(Optimizer):
     .. math:: c = \beta_1 m + (1-\beta_1) g, \quad u = \partial K(-c), \quad
               x_+ = (1-\eta\lambda)x + \eta u, \quad m_+ = \beta_2 m + (1-\beta_2) g
 
-    The set C = dom K* is a constraint: λx ∈ C. For K = L1 this is Lion, and C says |x_i| ≤ 1/λ. The first step
-    has full size: there is no bias correction.
+    The set C = dom K* is a constraint: λx ∈ C. For K = L1 this is Lion, and no weight
+    exceeds 1/λ in size. The first step has full size: there is no bias correction.
 
     A parameter without a gradient is left alone, decay included. Complex parameters are pairs of real numbers.
     Momentum of 16-bit weights is float32 unless `momentum_dtype` says otherwise.
