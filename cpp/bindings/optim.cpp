@@ -4,7 +4,6 @@
 #include <nanobind/stl/vector.h>
 
 #include <optional>
-#include <stdexcept>
 #include <vector>
 
 #include "bindings.hpp"
@@ -16,10 +15,6 @@ namespace {
 template <class T>
 using Row = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require(bool ok, const char* what) {
-  if (!ok) throw std::invalid_argument(what);
-}
 
 OptimType type_of(std::int64_t code) {
   require(code >= 0 && code <= static_cast<int>(OptimType::i8), "unknown storage type");

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from signwise import _native, convex
+from signwise import convex
+from signwise._native import _optim
 from signwise.convex import AsymmetricBox, Convex, GroupL2, Scaled
 
 from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, lyapunov_weights
@@ -17,13 +18,10 @@ from ._precision import MOMENTUM, WEIGHTS, stream
 from ._state import Slot
 from ._step import Rule
 
-# The wrapper of the kernels, where this build has them.
-_optim: Any = getattr(_native, "_optim", None)
-
 
 def obstacle(rule: Rule, group: dict[str, Any]) -> str | None:
     """Why the options of a group rule out the native step, or None."""
-    if _optim is None or not _optim.fused_available():
+    if not _optim.fused_available():
         return "the native kernels are not there, or the processor has no fused multiply-add"
     K, _ = unscaled(rule.kappa)
     if type(K) is not getattr(convex, type(K).__name__, None) or type(K).__name__ not in _optim.KAPPAS:
