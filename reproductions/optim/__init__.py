@@ -1,0 +1,1 @@
+"""Reproductions of the claims about ``signwise.optim``; ``python -m reproductions optim/NAME`` runs one."""
