@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -83,52 +82,47 @@ def muon(model: nn.Module, lr: float, decay: float) -> Optimizer:
     return Muon(groups, lr=lr, weight_decay=decay, adjust="match_rms_adamw")
 
 
-def thirds(centre: float) -> tuple[float, ...]:
-    """Three rates, each about three times the one before."""
-    return tuple(float(f"{centre * factor:.1g}") for factor in (1 / math.sqrt(10), 1, math.sqrt(10)))
-
-
 CONTENDERS = {
     "adamw": Contender(
         title="AdamW",
         constraint="none",
         make=adamw,
-        lrs={"shakespeare": thirds(1e-2), "fashion-mnist": thirds(1e-2)},
+        lrs={"shakespeare": (0.001, 0.003, 0.01), "fashion-mnist": (0.003, 0.01, 0.03)},
         decays=(0.01, 0.1),
     ),
     "sgd": Contender(
         title="SGD, momentum 0.9",
         constraint="none",
         make=sgd,
-        lrs={"shakespeare": thirds(0.3), "fashion-mnist": thirds(0.1)},
+        lrs={"shakespeare": (0.05, 0.15, 0.5), "fashion-mnist": (0.02, 0.06, 0.2)},
         decays=(1e-4, 1e-3),
     ),
     "lion": Contender(
         title="Lion (K = L1)",
         constraint="every |x_i| ≤ 1/λ",
         make=lion,
-        lrs={"shakespeare": thirds(1e-3), "fashion-mnist": thirds(1e-3)},
+        lrs={"shakespeare": (0.0003, 0.001, 0.003), "fashion-mnist": (0.001, 0.003, 0.01)},
         decays=(0.1, 1.0),
     ),
     "smoothed": Contender(
         title=f"LionK, K = SmoothedL1({SMOOTHING:g})",
         constraint="every |x_i| ≤ 1/λ",
         make=smoothed,
-        lrs={"shakespeare": thirds(1e-3), "fashion-mnist": thirds(1e-3)},
+        lrs={"shakespeare": (0.001, 0.003, 0.01), "fashion-mnist": (0.001, 0.003, 0.01)},
         decays=(0.1, 1.0),
     ),
     "normalized": Contender(
         title="NormalizedSGD (K = GroupL2)",
         constraint="every tensor's norm ≤ 1/λ",
         make=normalized,
-        lrs={"shakespeare": thirds(0.1), "fashion-mnist": thirds(0.1)},
+        lrs={"shakespeare": (0.01, 0.03, 0.1), "fashion-mnist": (0.03, 0.1, 0.3)},
         decays=(0.001, 0.01),
     ),
     "muon": Contender(
         title="Muon (K = Nuclear)",
         constraint="every matrix's spectral norm ≤ s/λ",
         make=muon,
-        lrs={"shakespeare": thirds(1e-2), "fashion-mnist": thirds(1e-2)},
+        lrs={"shakespeare": (0.01, 0.03, 0.1), "fashion-mnist": (0.003, 0.01, 0.03)},
         decays=(0.01, 0.1),
     ),
 }

@@ -91,7 +91,7 @@ class Text:
             codes = np.random.default_rng(0).integers(symbols, size=4000)
         else:
             corpus = load("tiny-shakespeare", progress=False)
-            symbols, self.steps, self.batch, self.context, self.width = len(corpus.alphabet), 1000, 16, 64, 64
+            symbols, self.steps, self.batch, self.context, self.width = len(corpus.alphabet), 600, 16, 64, 64
             index = {character: code for code, character in enumerate(corpus.alphabet)}
             codes = np.array([index[character] for character in corpus.text])
         self.symbols = symbols
@@ -127,7 +127,7 @@ class Pictures:
             labels = torch.randint(10, (60,), generator=generator)
             ends = (40, 50, 60)
         else:
-            self.steps, self.batch, self.widths = 800, 64, (16, 32, 64)
+            self.steps, self.batch, self.widths = 500, 64, (16, 32, 64)
             data = load("fashion-mnist", progress=False)
             # Mean and deviation of the training pictures' pixels, 0 to 1.
             images = (

@@ -108,9 +108,7 @@ def error(name: str, steps: int, rate: Rate, seed: int) -> float:
     """The largest difference in a coordinate between the last point and the solution."""
     kappa, solve = PROBLEMS[name]
     target = torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    end, _ = descend(
-        torch.zeros_like(target), lambda x: x - target, kappa, lr=LR, decay=DECAY, steps=steps, rate=rate
-    )
+    end, _ = descend(torch.zeros_like(target), lambda x: x - target, kappa, lr=LR, decay=DECAY, steps=steps, rate=rate)
     return float(np.abs(end.numpy() - solve(target.numpy())).max())
 
 

@@ -115,9 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     runs = {
         f"{lr:g}": {
-            kind: {
-                name: follow(kappa, loss, smoothness, lr=lr, steps=options.steps) for name, kappa in KAPPAS.items()
-            }
+            kind: {name: follow(kappa, loss, smoothness, lr=lr, steps=options.steps) for name, kappa in KAPPAS.items()}
             for kind, (loss, smoothness) in losses(options.seed).items()
         }
         for lr in (1e-2, 1e-3)

@@ -140,7 +140,9 @@ class Work:
         else:
             _record.write(self.cache, train(run), f"{run.name}.json")
         record = self.load(run)
-        return f"{run.name}: validation loss {record['validation']['loss']}, {record['seconds']} s"
+        return (
+            f"{run.name}: validation loss {record['validation']['loss']}, {record['cpu_seconds']} s of processor time"
+        )
 
 
 def summary(best: dict[tuple[str, str], Run | None], work: Work) -> dict[str, Any]:
@@ -189,7 +191,7 @@ def scores(finals: list[dict[str, Any]]) -> dict[str, Any]:
     steps = [step for step, _ in finals[0]["curve"]]
     columns = [[point[1] for point in r["curve"]] for r in finals]
     result["curve"] = {"steps": steps, "validation_loss": [sum(v) / len(v) for v in zip(*columns, strict=False)]}
-    result["seconds"] = sorted(r["seconds"] for r in finals)[len(finals) // 2]
+    result["cpu_seconds"] = sorted(r["cpu_seconds"] for r in finals)[len(finals) // 2]
     held = [r["constraint"] for r in finals if r["constraint"]]
     result["certificate"] = (
         {
