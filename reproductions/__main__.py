@@ -3,14 +3,15 @@
 A claim is a TOML file under ``reproductions/<method>/``: where the figure comes from, the command that computes it,
 what is expected and within what tolerance, what we measured, and on what. A figure that we miss says so under
 ``miss``. The command runs in a temporary folder; its result is a JSON file, out of which each figure is read by a JSON
-pointer. ``--update`` writes what was measured into
-the file. The exit code is 1 if a figure is outside its tolerance.
+pointer. ``--update`` writes what was measured into the file. A command ``python -m reproductions.X`` finds this
+package from there. The exit code is 1 if a figure is outside its tolerance.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import re
 import shutil
@@ -46,8 +47,13 @@ def run(path: Path, claim: dict, *, update: bool) -> int:
     """Run one claim and print expected and measured figures; the number of figures outside their tolerance."""
     with tempfile.TemporaryDirectory() as folder:
         command = [word.replace("{out}", f"{folder}/out") for word in claim["command"]]
+        if command[0] == "python":
+            command[0] = sys.executable
         command[0] = shutil.which(command[0], path=str(Path(sys.executable).parent)) or command[0]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        there = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        paths = os.pathsep.join(str(Path(path).absolute()) for path in (ROOT.parent, *there))
+        environment = os.environ | {"PYTHONPATH": paths}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, env=environment)
         result = json.loads((Path(folder) / "out" / claim["result"]).read_text())
     missed, width = 0, max(len(figure["name"]) for figure in claim["figures"]) + 2
     text = path.read_text()
@@ -59,10 +65,10 @@ def run(path: Path, claim: dict, *, update: bool) -> int:
         missed += not within
         verdict = "ok" if within else "MISS"
         print(
-            f"  {figure['name']:<{width}}{figure['expected']:>9g} ± {figure['tolerance']:<7g}{value:>9.4f}  {verdict}"
+            f"  {figure['name']:<{width}}{figure['expected']:>9g} ± {figure['tolerance']:<7g}{value:>9.4g}  {verdict}"
         )
         block = re.escape(f'pointer = "{figure["pointer"]}"')
-        text = re.sub(rf"({block}\n(?:.*\n)*?ours = ).*", rf"\g<1>{round(value, 6)}", text, count=1)
+        text = re.sub(rf"({block}\n(?:.*\n)*?ours = ).*", rf"\g<1>{float(f'{value:.6g}')}", text, count=1)
     if update:
         hardware = f"{platform.machine()}, Python {platform.python_version()}"
         path.write_text(re.sub(r"(?m)^hardware = .*$", f'hardware = "{hardware}"', text))

@@ -53,7 +53,7 @@ def train(run: Run) -> dict[str, Any]:
     """Train and score.
 
     Returns:
-        The settings, the validation losses along the way, final scores, the certificate of a LionK, and seconds of processor time.
+        The settings, the validation losses along the way, final scores, the certificate of a LionK, and processor time.
     """
     task = TASKS[run.task](smoke=run.smoke)
     torch.manual_seed(run.seed)

@@ -93,7 +93,7 @@ def follow(kappa: Convex, loss: Loss, smoothness: float, *, lr: float, steps: in
             last, decrease, moved = previous
             violation = H - last + decrease - smoothness / 2 * moved
             worst = max(worst, violation / (1 + abs(last)))
-            rises += H > last
+            rises += last < H
             slack = optimizer.certificate(smoothness=smoothness).lyapunov_slack
             difference = max(difference, abs(slack + violation) / (1 + abs(last)))
         g, after, M_after = x.grad, x.detach(), -optimizer.state[x]["exp_avg"]

@@ -112,7 +112,7 @@ class Work:
         if not path.exists():
             return None
         record = json.loads(path.read_text(encoding="utf-8"))
-        return record if record["protocol"] == PROTOCOL else None
+        return record if record.get("protocol") == PROTOCOL else None
 
     def found(self, runs: Iterable[Run]) -> list[dict[str, Any] | None]:
         return [self.load(run) for run in runs]

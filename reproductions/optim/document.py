@@ -1,0 +1,73 @@
+"""Fill the tables and curves of docs/optim_results.md: ``python -m reproductions.optim.document [--check]``.
+
+The tables of figures come from the claims beside this file, as ``python -m reproductions --update`` left them; training
+comes from ``results/training.json``, where ``--training FILE`` puts a new record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ._tables import curves, training_table
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PAGE = ROOT / "docs" / "optim_results.md"
+RECORD = HERE / "results" / "training.json"
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="say whether the page is up to date; write nothing")
+    parser.add_argument("--training", type=Path, help="the result.json of reproductions.optim.training, to be kept")
+    options = parser.parse_args(argv)
+    before = PAGE.read_text(encoding="utf-8")
+    if options.check:
+        if filled(before) != before:
+            raise SystemExit("docs/optim_results.md is out of date; run: python -m reproductions.optim.document")
+        return 0
+    if options.training:
+        RECORD.parent.mkdir(exist_ok=True)
+        shutil.copy(options.training, RECORD)
+        RECORD.with_suffix(".md").write_text(training_table(training()), encoding="utf-8")
+    PAGE.write_text(filled(before), encoding="utf-8")
+    for task in training()["tasks"]:
+        curves(training(), task, ROOT / "docs" / "_static" / f"optim_{task}.svg")
+    return 0
+
+
+def filled(text: str) -> str:
+    """The text with every marked block made anew: ``training``, or the name of a claim."""
+
+    def fill(match: re.Match[str]) -> str:
+        body = training_table(training()) if match[2] == "training" else claim_table(match[2])
+        return f"{match[1]}\n{body}\n{match[3]}"
+
+    return BLOCK.sub(fill, text)
+
+
+def training() -> dict[str, Any]:
+    """The record that is kept."""
+    return json.loads(RECORD.read_text(encoding="utf-8"))
+
+
+def claim_table(name: str) -> str:
+    """Expected and measured figures of a claim."""
+    claim = tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+    lines = ["| figure | expected | measured | |", "|---|---:|---:|---|"]
+    for figure in claim["figures"]:
+        expected = f"{figure['expected']:g} ± {figure['tolerance']:g}"
+        lines.append(f"| {figure['name']} | {expected} | {figure['ours']:.3g} | {figure.get('miss', '')} |")
+    return "\n".join([*lines, "", f"`python -m reproductions optim/{name}`", ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
