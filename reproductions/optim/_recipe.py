@@ -117,18 +117,28 @@ class Cifar10:
 
     def train(self, count: int, generator: torch.Generator) -> Batch:
         chosen = torch.randint(len(self.labels), (count,), generator=generator)
-        padded = functional.pad(self.images[chosen], (4, 4, 4, 4))
         shifts = torch.randint(9, (count, 2), generator=generator)
-        rows = shifts[:, :1] + torch.arange(32)
-        columns = shifts[:, 1:] + torch.arange(32)
         mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, columns.flip(1), columns)
-        which = torch.arange(count)[:, None, None]
-        images = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
-        return images.permute(0, 3, 1, 2).contiguous(), self.labels[chosen]
+        return shifted(self.images[chosen], shifts, mirrored), self.labels[chosen]
 
     def validation(self, count: int) -> list[Batch]:
         return list(zip(self.tests.split(count), self.answers.split(count), strict=True))
+
+
+def shifted(images: Tensor, shifts: Tensor, mirrored: Tensor) -> Tensor:
+    """Pictures of 32 x 32 cut out of a border of four zeros.
+
+    Args:
+        images: shape ``(n, 3, 32, 32)``.
+        shifts: row and column of each cut, 0 to 8; shape ``(n, 2)``.
+        mirrored: whether each is turned left to right; shape ``(n, 1)``.
+    """
+    padded = functional.pad(images, (4, 4, 4, 4)).permute(0, 2, 3, 1)
+    rows = shifts[:, :1] + torch.arange(32)
+    columns = shifts[:, 1:] + torch.arange(32)
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    which = torch.arange(len(images))[:, None, None]
+    return padded[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
 
 
 class ImageFolders:

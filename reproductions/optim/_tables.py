@@ -19,9 +19,9 @@ def training_table(record: dict[str, Any]) -> str:
     """One table a task: tuned settings, scores over the seeds, and what the certificate says of the weights."""
     lines = []
     for task in record["tasks"].values():
-        size = f"{task['parameters']:,} weights, {task['steps']} steps of {task['batch']}" if "steps" in task else ""
+        size = f" ({task['parameters']:,} weights, {task['steps']} steps of {task['batch']})" if "steps" in task else ""
         lines += [
-            f"**{task['title']}** ({size}, {len(record['seeds'])} seeds)",
+            f"**{task['title']}**{size}, {len(record['seeds'])} seeds",
             "",
             "| optimizer | lr | decay λ | validation loss | test loss | test accuracy | certificate | largest gauge |",
             "|---|---:|---:|---:|---:|---:|---|---:|",

@@ -1,7 +1,8 @@
 """Fill the tables and curves of docs/optim_results.md: ``python -m reproductions.optim.document [--check]``.
 
 The tables of figures come from the claims beside this file, as ``python -m reproductions --update`` left them; training
-comes from ``results/training.json``, where ``--training FILE`` puts a new record.
+comes from ``results/training.json``. ``--training FILE`` puts a new record there, and writes the claim
+``training.toml`` anew from it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ._claim import training_claim
 from ._tables import curves, training_table
 
 HERE = Path(__file__).parent
@@ -38,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         RECORD.parent.mkdir(exist_ok=True)
         shutil.copy(options.training, RECORD)
         RECORD.with_suffix(".md").write_text(training_table(training()), encoding="utf-8")
+        (HERE / "training.toml").write_text(training_claim(training()), encoding="utf-8")
     PAGE.write_text(filled(before), encoding="utf-8")
     for task in training()["tasks"]:
         curves(training(), task, ROOT / "docs" / "_static" / f"optim_{task}.svg")

@@ -74,7 +74,7 @@ def follow(kappa: Convex, force: Force, steps: int, seed: int) -> dict[str, Any]
         product *= 1 - LR * DECAY
         now = outside(kappa, DECAY * x.detach())
         largest = max(largest, now / (product * start))
-        if now == 0 and entered is None:
+        if now <= 1e-12 and entered is None:
             entered = step
         certificate = optimizer.certificate()
         difference = max(

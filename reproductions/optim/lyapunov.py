@@ -95,7 +95,10 @@ def follow(kappa: Convex, loss: Loss, smoothness: float, *, lr: float, steps: in
             worst = max(worst, violation / (1 + abs(last)))
             rises += last < H
             slack = optimizer.certificate(smoothness=smoothness).lyapunov_slack
-            difference = max(difference, abs(slack + violation) / (1 + abs(last)))
+            if slack is not None:
+                difference = max(difference, abs(slack + violation) / (1 + abs(last)))
+            elif moved > 0:
+                raise AssertionError(f"{kappa!r} has no slack in step {step}, though the weights moved")
         g, after, M_after = x.grad, x.detach(), -optimizer.state[x]["exp_avg"]
         mixed = B1 * M - (1 - B1) * g
         u = kappa.subgradient(mixed)

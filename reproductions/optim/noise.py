@@ -22,6 +22,8 @@ from . import _record
 from ._descent import cosine
 
 DECAY, LR = 1.5, 5e-3
+# Of the entries of c: about a quarter of them are outside the box.
+SPREAD = 0.6
 SIGMAS = (0.5, 2.0, 8.0)
 BETAS = {"0.9": (0.9, 0.99), "0": (0.0, 0.9)}
 
@@ -39,7 +41,7 @@ def noisy_point(c: np.ndarray, s: float) -> np.ndarray:
 def descend(sigma: float, betas: tuple[float, float], *, size: int, steps: int, seed: int) -> dict[str, Any]:
     """One noisy run and its distances to both points."""
     generator = torch.Generator().manual_seed(seed)
-    c = torch.randn(size, generator=generator, dtype=torch.float64)
+    c = SPREAD * torch.randn(size, generator=generator, dtype=torch.float64)
     x = torch.nn.Parameter(torch.zeros_like(c))
     optimizer = LionK([x], lr=LR, betas=betas, weight_decay=DECAY, kappa=L1())
     noise = torch.empty_like(c)
@@ -66,7 +68,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     record = {
-        "settings": {"steps": options.steps, "size": options.size, "lr": LR, "decay": DECAY, "seed": options.seed},
+        "settings": {
+            "steps": options.steps,
+            "size": options.size,
+            "lr": LR,
+            "decay": DECAY,
+            "spread": SPREAD,
+            "seed": options.seed,
+        },
         "beta1": {
             name: {
                 f"{sigma:g}": descend(sigma, betas, size=options.size, steps=options.steps, seed=options.seed)

@@ -49,9 +49,14 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     pairs = chosen(options.only, parser.error)
     work = Work(options)
-    work.do(run for pair in pairs for run in tuning(*pair, smoke=options.smoke))
-    best = {pair: select(work.found(tuning(*pair, smoke=options.smoke))) for pair in pairs}
-    work.do(run for pair, chosen_run in best.items() if chosen_run for run in final(chosen_run))
+    best: dict[tuple[str, str], Run | None] = {}
+    # One after the other, so that what is there after an interruption is complete for some of them.
+    for number, pair in enumerate(pairs, 1):
+        grid = tuning(*pair, smoke=options.smoke)
+        label = f"{'/'.join(pair)} ({number} of {len(pairs)})"
+        work.do(grid, f"{label}, grid")
+        best[pair] = select(work.found(grid))
+        work.do(final(best[pair]) if best[pair] else [], f"{label}, seeds")
     record = summary(best, work)
     _record.write(options.out, record)
     (options.out / "training.md").write_text(training_table(record), encoding="utf-8")
@@ -65,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def chosen(only: list[str], error: Any) -> list[tuple[str, str]]:
     """Pairs of task and optimizer."""
-    pairs = [(task, contender) for task in TASKS for contender in CONTENDERS]
+    pairs = [(task, contender) for contender in CONTENDERS for task in TASKS]
     names = {f"{task}/{contender}" for task, contender in pairs}
     for name in only:
         if name not in names | set(TASKS):
@@ -117,12 +122,12 @@ class Work:
     def found(self, runs: Iterable[Run]) -> list[dict[str, Any] | None]:
         return [self.load(run) for run in runs]
 
-    def do(self, runs: Iterable[Run]) -> None:
+    def do(self, runs: Iterable[Run], label: str) -> None:
         """Do what is missing, until the time is over."""
         missing = [run for run in runs if self.load(run) is None]
         with ThreadPoolExecutor(max(1, self.jobs)) as pool:
             for number, line in enumerate(pool.map(self.one, missing), 1):
-                print(f"[{number}/{len(missing)}] {line}", file=sys.stderr, flush=True)
+                print(f"{label} {number}/{len(missing)}: {line}", file=sys.stderr, flush=True)
 
     def one(self, run: Run) -> str:
         if time.monotonic() > self.end:
