@@ -53,8 +53,9 @@ def row(entry: dict[str, Any]) -> str:
     certificate = ["", ""]
     if held:
         certificate = [f"{held['guarantee']}, distance {held['distance']:.2g}", f"{held['largest_gauge']:.2f}"]
+    diverged = f", {entry['diverged']} diverged" if entry["diverged"] else ""
     cells = [
-        entry["title"],
+        entry["title"] + diverged,
         *settings,
         plus_minus(entry["validation_loss"], 3),
         plus_minus(entry["test_loss"], 3),
@@ -67,7 +68,7 @@ def row(entry: dict[str, Any]) -> str:
 def plus_minus(value: dict[str, float | None], digits: int, scale: float = 1.0) -> str:
     """Mean and deviation."""
     if value["mean"] is None or value["deviation"] is None:
-        return "diverged"
+        return "—"
     return f"{scale * value['mean']:.{digits}f} ± {scale * value['deviation']:.{digits}f}"
 
 

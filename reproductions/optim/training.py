@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         work.do(grid, f"{label}, grid")
         best[pair] = select(work.found(grid))
         work.do(final(best[pair]) if best[pair] else [], f"{label}, seeds")
-    record = summary(best, work)
+    record = _record.finite(summary(best, work))
     _record.write(options.out, record)
     (options.out / "training.md").write_text(training_table(record), encoding="utf-8")
     for task in record["tasks"]:
@@ -193,9 +193,8 @@ def scores(finals: list[dict[str, Any]]) -> dict[str, Any]:
             values = torch.tensor([float("nan") if r[part][quantity] is None else r[part][quantity] for r in finals])
             deviation = values.double().std().item() if len(values) > 1 else 0.0
             result[f"{part}_{quantity}"] = {"mean": values.double().mean().item(), "deviation": deviation}
-    steps = [step for step, _ in finals[0]["curve"]]
-    columns = [[point[1] for point in r["curve"]] for r in finals]
-    result["curve"] = {"steps": steps, "validation_loss": [sum(v) / len(v) for v in zip(*columns, strict=False)]}
+    result["diverged"] = sum(r["test"]["loss"] is None for r in finals)
+    result["curve"] = mean_curve([r["curve"] for r in finals])
     result["cpu_seconds"] = sorted(r["cpu_seconds"] for r in finals)[len(finals) // 2]
     held = [r["constraint"] for r in finals if r["constraint"]]
     result["certificate"] = (
@@ -209,6 +208,18 @@ def scores(finals: list[dict[str, Any]]) -> dict[str, Any]:
         else None
     )
     return result
+
+
+def mean_curve(runs: list[list[tuple[int, float | None]]]) -> dict[str, list[Any]]:
+    """The mean over runs, up to where the first of them diverges."""
+    steps, means = [], []
+    for points in zip(*runs, strict=False):
+        losses = [loss for _, loss in points]
+        if None in losses:
+            break
+        steps.append(points[0][0])
+        means.append(sum(losses) / len(losses))
+    return {"steps": steps, "validation_loss": means}
 
 
 def ratio(contenders: dict[str, Any]) -> float | None:

@@ -79,6 +79,23 @@ def test_every_optimizer_trains(tmp_path):
             assert {**again, "cpu_seconds": 0} == {**record, "cpu_seconds": 0}
 
 
+def test_a_diverged_run_is_told():
+    from reproductions.optim._record import finite
+    from reproductions.optim._tables import rank, row
+    from reproductions.optim.training import scores
+
+    def final(loss):
+        score = {"loss": loss, "accuracy": 0.5}
+        curve = [[1, 2.0], [2, loss]]
+        return {"validation": score, "test": score, "curve": curve, "constraint": None, "cpu_seconds": 1.0}
+
+    entry = finite(scores([final(1.0), final(None)]))
+    assert entry["curve"] == {"steps": [1], "validation_loss": [2.0]}
+    entry |= {"title": "SGD", "complete": True, "grid": [], "lr": 1.0, "decay": 0.0}
+    assert rank(entry, "loss") == math.inf
+    assert row(entry).startswith("| SGD, 1 diverged | 1 | 0 | — | — |")
+
+
 def test_grids_are_equally_large():
     from reproductions.optim._contenders import CONTENDERS
 
