@@ -19,6 +19,7 @@ from ._nonfinite import NonFiniteGradientError as NonFiniteGradientError
 from ._precision import stochastic_round as stochastic_round
 from ._step import Step as Step
 from ._step import lion_k_step as lion_k_step
+from ._vote_step import mean_momentum as mean_momentum
 
 __all__ = [
     "Certificate",
@@ -38,6 +39,7 @@ __all__ = [
     "Tiger",
     "effective_noise",
     "lion_k_step",
+    "mean_momentum",
     "split_parameters",
     "stochastic_round",
 ]

@@ -48,7 +48,7 @@ def _is_wide(slot: Slot) -> bool:
     return x.dtype == m.dtype == slot.g.dtype and x.dtype in (torch.float32, torch.float64)
 
 
-def _widened(slot: Slot) -> tuple[Tensor, Tensor, Tensor]:
+def widened(slot: Slot) -> tuple[Tensor, Tensor, Tensor]:
     """x, g and m in the dtype of the computation, float32 unless one is float64; no copy where it is the same."""
     m = real(slot.state["exp_avg"])
     dtype = torch.float64 if torch.float64 in (slot.x.dtype, m.dtype) else torch.float32
@@ -59,12 +59,12 @@ def _widened(slot: Slot) -> tuple[Tensor, Tensor, Tensor]:
 
 def _narrow_(slot: Slot, rule: Rule, group: dict[str, Any]) -> None:
     """Step in the wider dtype and round back."""
-    x, g, m = _widened(slot)
+    x, g, m = widened(slot)
     step_(x, g, m, rule)
-    _store_(slot, x, m, group)
+    store_(slot, x, m, group)
 
 
-def _store_(slot: Slot, x: Tensor, m: Tensor, group: dict[str, Any]) -> None:
+def store_(slot: Slot, x: Tensor, m: Tensor, group: dict[str, Any]) -> None:
     kept = real(slot.state["exp_avg"])
     if slot.x.dtype != x.dtype:
         slot.x.copy_(narrow(x, slot.x.dtype, _bits(slot, group, WEIGHTS)))
@@ -86,13 +86,13 @@ def _bits(slot: Slot, group: dict[str, Any], role: int) -> Tensor | None:
 
 def _certified_(slot: Slot, rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> None:
     """Step, and keep the sums that certificates are made of in the state."""
-    x, g, m = _widened(slot)
+    x, g, m = widened(slot)
     before = x.clone(), m.clone()
     c = step_(x, g, m, rule)
     # Rounding of narrow storage is a move that the inequality does not know.
     exact = lyapunov and rule.cautious is None and rule.decay == "plain" and _is_wide(slot)
     g = -g if rule.maximize else g
     sums = step_sums(rule, x=before[0], g=g, m=before[1], c=c, x_after=x, m_after=m, exact=exact)
-    _store_(slot, x, m, group)
+    store_(slot, x, m, group)
     kept = slot.state.setdefault("certificate", torch.zeros_like(sums))
     kept.copy_(sums)

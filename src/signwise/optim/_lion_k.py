@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import Tensor
@@ -22,6 +22,11 @@ from ._nonfinite import Counter, NonFiniteGradientError, nonfinite, nonfinite_on
 from ._options import FALLBACKS, NanPolicy, Rounding, check_group, check_parameter, check_product, real, resolve_radius
 from ._state import Slot, begin_, measure_
 from ._step import Cautious, Decay, Rule
+from ._vote import Ties, Vote, check_votable, make_poll, total
+from ._vote_step import check_alike, every_slot, vote_step_
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 ParamsT = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 _L1 = L1()
@@ -61,11 +66,17 @@ class LionK(Optimizer):
             `nonfinite_gradients` and warns; "raise" raises :class:`NonFiniteGradientError` before anything
             changes; "skip" leaves out the whole step.
         certify: keep the sums that :meth:`certificate` needs for a gap and a Lyapunov slack.
-        seed: of stochastic rounding.
+        seed: of stochastic rounding, and of the coin.
+        process_group: processes that vote on every step, such as ``torch.distributed.group.WORLD`` (which is None
+            before ``init_process_group``). Each has gradients of its own, not averaged, and momentum of its own; all
+            take the same step. K = L1 only. A process without a gradient that another has counts as having
+            zeros. Not in the state dict; save that of every rank (:func:`mean_momentum`).
+        vote: "majority" steps along the sign of the sum of the processes' signs, "mean" along their mean.
+        ties: what an even split of votes does: "abstain" leaves the coordinate to the decay, "coin" draws a sign.
 
     Raises:
         ValueError: an option is out of range, or lr·weight_decay exceeds 1 in a step.
-        RuntimeError: a gradient is sparse.
+        RuntimeError: a gradient is sparse, or processes that vote start from different weights or options.
 
     Warns:
         UserWarning: β₁ > β₂, or weights that start outside the constraint set.
@@ -111,7 +122,11 @@ class LionK(Optimizer):
         nan_policy: NanPolicy = "count",
         certify: bool = False,
         seed: int = 0,
+        process_group: ProcessGroup | None = None,
+        vote: Vote = "majority",
+        ties: Ties = "abstain",
     ) -> None:
+        self._poll = make_poll(process_group, vote, ties)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -140,8 +155,14 @@ class LionK(Optimizer):
         self._record: StepRecord | None = None
         self._complete: StepRecord | None = None
         self._fused: dict[int, FusedGroup] = {}
+        # Whether the processes of a vote have been seen to hold the same weights and options.
+        self._alike = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_poll": self._poll}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.setdefault("_poll", None)
         before = self.__dict__.get("param_groups", [])
         super().__setstate__(state)
         unwrap_(self.state)
@@ -175,6 +196,9 @@ class LionK(Optimizer):
         super().add_param_group(group)
         try:
             check_group(group)
+            if self._poll is not None:
+                check_votable(group)
+                self._alike = False
             reason = obstacle(rule_of(group), group) if group["fused"] else None
             if reason is not None:
                 raise RuntimeError(f"fused=True is not possible: {reason}; leave fused=None")
@@ -207,7 +231,23 @@ class LionK(Optimizer):
                 loss = closure()
         rules = [rule_of(group) for group in self.param_groups]
         slots = self._slots()
+        poll = self._poll if self._poll is not None and self._poll.size > 1 else None
+        if poll is not None:
+            everyone = every_slot(self.param_groups, self.state, slots)
+            if not self._alike:
+                check_alike(everyone, rules, self.param_groups, poll)
+                self._alike = True
         if not self._admits(slots):
+            return loss
+        if poll is not None:
+            grads = [
+                slot.g
+                for group, some in zip(self.param_groups, slots, strict=True)
+                for slot in some
+                if group["nan_policy"] == "count"
+            ]
+            vote_step_(everyone, rules, self.param_groups, poll)
+            self._counter.note(self._counter.add(grads, captured=False))
             return loss
         self._note_loss(loss)
         lyapunov = loss is not None and all(group["certify"] and not group["capturable"] for group in self.param_groups)
@@ -250,12 +290,16 @@ class LionK(Optimizer):
     def _admits(self, slots: list[list[Slot]]) -> bool:
         """Apply the policies for NaN and infinite gradients; False if the step is to be left out."""
         admitted = True
+        poll = self._poll
         for group, some in zip(self.param_groups, slots, strict=True):
-            if not some or group["nan_policy"] == "count":
+            if group["nan_policy"] == "count" or not (some or poll):
                 continue
             grads = [slot.g for slot in some]
             on_cpu = all(g.device.type == "cpu" for g in grads)
             found = nonfinite_on_cpu(grads) if on_cpu else sum(int(nonfinite([g])) for g in grads)
+            if poll is not None and group["params"]:
+                # What one process refuses, all do: a vote needs every one.
+                found = total(found, poll, poll.device(group["params"][0]))
             if found and group["nan_policy"] == "raise":
                 raise NonFiniteGradientError(
                     f"{found} gradient entries are NaN or infinite; nothing was changed. "

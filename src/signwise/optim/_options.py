@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 import torch
 from torch import Tensor
@@ -12,6 +12,10 @@ from torch import Tensor
 from signwise.convex import L1, Convex
 
 from ._step import Cautious, Decay
+from ._vote import Ties, Vote
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 NanPolicy = Literal["count", "raise", "skip"]
 Rounding = Literal["auto", "nearest"]
@@ -32,6 +36,9 @@ class Options(TypedDict, total=False):
     nan_policy: NanPolicy
     certify: bool
     seed: int
+    process_group: ProcessGroup | None
+    vote: Vote
+    ties: Ties
 
 
 # What a group gets that was saved before an option existed, or by lion_pytorch.

@@ -1,0 +1,229 @@
+"""Sign votes between processes: ballots of -1, 0 and 1 as two planes of bits, exchanged and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from signwise.bits import PackedBits, TernaryBits, majority_ternary, pack_ternary
+from signwise.convex import L1
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
+Vote = Literal["majority", "mean"]
+Ties = Literal["abstain", "coin"]
+_WORD = 64
+# A sum of more votes does not fit the int8 that it travels as.
+_MOST_IN_A_SUM = 127
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poll:
+    """Who votes, and how votes are counted.
+
+    Args:
+        process_group: the voters, one a process.
+        vote: "majority" or "mean".
+        ties: "abstain" or "coin".
+    """
+
+    process_group: ProcessGroup
+    vote: Vote
+    ties: Ties
+
+    @property
+    def size(self) -> int:
+        """n, the number of voters."""
+        return self.process_group.size()
+
+    @property
+    def rank(self) -> int:
+        """The number of this process among them."""
+        return self.process_group.rank()
+
+    def device(self, x: Tensor) -> torch.device:
+        """Where tensors must lie to travel: with gloo the CPU, else where the parameter `x` is."""
+        return torch.device("cpu") if dist.get_backend(self.process_group) == "gloo" else x.device
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Poll:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an optimizer with a process_group cannot be pickled; save its state_dict() on every rank")
+
+
+def make_poll(process_group: ProcessGroup | None, vote: Vote, ties: Ties) -> Poll | None:
+    """The poll of an optimizer's options, or None without a process group.
+
+    Raises:
+        TypeError: `process_group` is no process group.
+        ValueError: an option is unknown, or they do not go together.
+    """
+    for name, value, allowed in (("vote", vote, get_args(Vote)), ("ties", ties, get_args(Ties))):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
+    if vote == "mean" and ties == "coin":
+        raise ValueError(
+            "ties='coin' decides a majority; a mean of zero is zero. Leave ties='abstain' with vote='mean'"
+        )
+    if process_group is None:
+        return None
+    if not dist.is_available() or not isinstance(process_group, dist.ProcessGroup):
+        raise TypeError(
+            "process_group must be a torch.distributed.ProcessGroup that this process belongs to, such as "
+            f"torch.distributed.group.WORLD after init_process_group(); got {type(process_group).__name__}"
+        )
+    poll = Poll(process_group=process_group, vote=vote, ties=ties)
+    if vote == "mean" and poll.size > _MOST_IN_A_SUM:
+        raise ValueError(f"vote='mean' counts at most {_MOST_IN_A_SUM} processes, got {poll.size}; use vote='majority'")
+    return poll
+
+
+def check_votable(group: dict[str, Any]) -> None:
+    """Raise ValueError where the options of a param group do not go with a process group."""
+    if type(group["kappa"]) is not L1:
+        raise ValueError(
+            f"process_group votes on signs, which only kappa=L1() steps along; got {group['kappa']!r}. "
+            "Average the gradients of other K (DistributedDataParallel), without process_group"
+        )
+    if group["cautious"] == "rescale":
+        raise ValueError("cautious='rescale' is no vote of -1, 0 and 1; use cautious='mask' with process_group")
+    if group["certify"]:
+        raise ValueError(
+            "certify=True keeps sums of a step along this process's own gradient, which a vote does not take; call "
+            "certificate(closure) with a closure that averages the gradient over the processes"
+        )
+    for option in ("capturable", "fused"):
+        if group[option]:
+            raise ValueError(f"{option}=True does not go with process_group; leave it out")
+
+
+def padded_length(count: int, voters: int) -> int:
+    """`count` rounded up so that each of the voters counts whole 64-bit words: a multiple of 64n, hence of 8n."""
+    return -(-count // (_WORD * voters)) * _WORD * voters
+
+
+def encode(ballot: Tensor) -> Tensor:
+    """The planes x ≠ 0 and x > 0 of a ballot.
+
+    Args:
+        ballot: int8, shape ``(length,)``, length a multiple of 64.
+
+    Returns:
+        int64, shape ``(2, length / 64)``, 2 bits a vote in the layout of :class:`signwise.bits.TernaryBits`.
+    """
+    packed = pack_ternary(ballot)
+    return torch.stack((packed.nonzero.words, packed.positive.words))
+
+
+def decode(planes: Tensor) -> Tensor:
+    """The votes that planes ``(..., 2, words)`` stand for: int8, shape ``(..., 64·words)``."""
+    votes: Tensor = _packed(planes).unpack("int8")
+    return votes
+
+
+def tally(planes: Tensor, poll: Poll, *, seed: int, step: int, offset: int) -> Tensor:
+    """Count votes: sign(Σ_i s_i) as planes, or for a mean Σ_i s_i.
+
+    Args:
+        planes: of every voter, int64, shape ``(n, 2, words)``.
+        poll: how to count.
+        seed: of the coin.
+        step: a number that changes the draws.
+        offset: index of the first vote in the whole ballot.
+
+    Returns:
+        int64 planes, shape ``(2, words)``, or int8 sums, shape ``(64·words,)``.
+    """
+    if poll.vote == "mean":
+        return decode(planes).sum(0, dtype=torch.int8)
+    won = majority_ternary(
+        _packed(planes), ties=poll.ties, seed=seed & 0xFFFFFFFF, step=step & 0xFFFFFFFF, offset=offset
+    )
+    return torch.stack((won.nonzero.words, won.positive.words))
+
+
+def hold(ballot: Tensor, poll: Poll, *, seed: int, step: int) -> Tensor:
+    r"""Vote with the other processes, coordinate by coordinate; every process gets the same result.
+
+    .. math:: v = \sum_i s_i, \qquad r = \operatorname{sign}(v) \text{ (majority)}, \qquad r = v/n \text{ (mean)}
+
+    Two processes send each other their planes. More send each its share of the coordinates, which it
+    counts and sends to all: 2(n−1)/n times 2 bits a coordinate leave a process, and come to it.
+
+    Args:
+        ballot: s of this process, int8, shape ``(padded_length(count, n),)``, on ``poll.device(...)``.
+        poll: the voters.
+        seed: of the coin that decides ties, alike on all processes.
+        step: a number that changes its draws, alike on all processes.
+
+    Returns:
+        sign(v), or for a mean v, int8, shape of `ballot`.
+    """
+    n, planes = poll.size, encode(ballot)
+    if n == 1:
+        return ballot
+    if n == 2:
+        counted = tally(gather(planes, poll), poll, seed=seed, step=step, offset=0)
+        return counted if poll.vote == "mean" else decode(counted)
+    share = planes.shape[1] // n
+    mine = deal(planes.view(2, n, share).transpose(0, 1), poll)
+    counted = gather(tally(mine, poll, seed=seed, step=step, offset=poll.rank * share * _WORD), poll)
+    return (counted if poll.vote == "mean" else decode(counted)).view(-1)
+
+
+def gather(x: Tensor, poll: Poll) -> Tensor:
+    """The tensors of all processes, alike in shape: ``(n, *x.shape)``."""
+    out = torch.empty((poll.size, *x.shape), dtype=x.dtype, device=x.device)
+    # torch 2.13 renamed it, and warns of the old name.
+    call: Any = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+    call(_octets(out), _octets(x.contiguous()), group=poll.process_group)
+    return out
+
+
+def deal(x: Tensor, poll: Poll) -> Tensor:
+    """Send x[i] to process i; the parts that came, by sender: the shape of x, whose first axis is n."""
+    x = x.contiguous()
+    out = torch.empty_like(x)
+    dist.all_to_all_single(_octets(out), _octets(x), group=poll.process_group)
+    return out
+
+
+def total(count: int, poll: Poll, device: torch.device) -> int:
+    """Σ of a number over the processes."""
+    return int(gather(torch.tensor([count], device=device), poll).sum())
+
+
+def check_agreement(facts: dict[str, int], poll: Poll, device: torch.device) -> None:
+    """Raise unless all processes hold the same numbers.
+
+    Args:
+        facts: by what they are about, the same keys on every process, below 2⁶³.
+        poll: the voters.
+        device: of ``poll.device(...)``.
+
+    Raises:
+        RuntimeError: naming what differs; every process raises it.
+    """
+    held = gather(torch.tensor(list(facts.values()), dtype=torch.int64, device=device), poll)
+    differs = (held != held[0]).any(0).tolist()
+    names = [name for name, bad in zip(facts, differs, strict=True) if bad]
+    if names:
+        raise RuntimeError(
+            f"the processes that vote differ in {', '.join(names)}; they must start from the same weights "
+            "(torch.distributed.broadcast), options and step count, or their weights part"
+        )
+
+
+def _octets(x: Tensor) -> Tensor:
+    return x.view(-1).view(torch.uint8)
+
+
+def _packed(planes: Tensor) -> TernaryBits:
+    length = planes.shape[-1] * _WORD
+    return TernaryBits(PackedBits(planes[..., 0, :], length), PackedBits(planes[..., 1, :], length))
