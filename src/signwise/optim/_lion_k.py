@@ -22,7 +22,7 @@ from ._nonfinite import Counter, NonFiniteGradientError, nonfinite, nonfinite_on
 from ._options import FALLBACKS, NanPolicy, Rounding, check_group, check_parameter, check_product, real, resolve_radius
 from ._state import Slot, begin_, measure_
 from ._step import Cautious, Decay, Rule
-from ._vote import Ties, Vote, check_votable, make_poll, total
+from ._vote import Buffers, Ties, Vote, check_votable, make_poll, total
 from ._vote_step import check_alike, every_slot, vote_step_
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ class LionK(Optimizer):
         self._fused: dict[int, FusedGroup] = {}
         # Whether the processes of a vote have been seen to hold the same weights and options.
         self._alike = False
+        self._buffers = Buffers()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_poll": self._poll}
@@ -246,7 +247,7 @@ class LionK(Optimizer):
                 for slot in some
                 if group["nan_policy"] == "count"
             ]
-            vote_step_(everyone, rules, self.param_groups, poll)
+            vote_step_(everyone, rules, self.param_groups, poll, self._buffers)
             self._counter.note(self._counter.add(grads, captured=False))
             return loss
         self._note_loss(loss)

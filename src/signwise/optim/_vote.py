@@ -108,23 +108,40 @@ def padded_length(count: int, voters: int) -> int:
     return -(-count // (_WORD * voters)) * _WORD * voters
 
 
-def encode(ballot: Tensor) -> Tensor:
+class Buffers:
+    """Tensors of a vote, kept from one step to the next: new memory costs more than the arithmetic on it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """The tensor of that name, zeros where it is made anew."""
+        kept = self._kept.get(name)
+        if kept is None or kept.shape != shape or kept.dtype != dtype or kept.device != device:
+            kept = self._kept[name] = torch.zeros(shape, dtype=dtype, device=device)
+        return kept
+
+
+def encode(ballot: Tensor, out: Tensor | None = None) -> Tensor:
     """The planes x ≠ 0 and x > 0 of a ballot.
 
     Args:
         ballot: int8, shape ``(length,)``, length a multiple of 64.
+        out: written to, if given.
 
     Returns:
         int64, shape ``(2, length / 64)``, 2 bits a vote in the layout of :class:`signwise.bits.TernaryBits`.
     """
     packed = pack_ternary(ballot)
-    return torch.stack((packed.nonzero.words, packed.positive.words))
+    return torch.stack((packed.nonzero.words, packed.positive.words), out=out)
 
 
-def decode(planes: Tensor) -> Tensor:
-    """The votes that planes ``(..., 2, words)`` stand for: int8, shape ``(..., 64·words)``."""
-    votes: Tensor = _packed(planes).unpack("int8")
-    return votes
+def decode(planes: Tensor, out: Tensor | None = None) -> Tensor:
+    """The votes that planes ``(..., 2, words)`` stand for: int8, shape ``(..., 64·words)``, in `out` if given."""
+    some, up = planes.unbind(-2)
+    length = up.shape[-1] * _WORD
+    up, down = (PackedBits(words, length).unpack("bool").view(torch.int8) for words in (up, some ^ up))
+    return torch.sub(up, down, out=out)
 
 
 def tally(planes: Tensor, poll: Poll, *, seed: int, step: int, offset: int) -> Tensor:
@@ -141,57 +158,67 @@ def tally(planes: Tensor, poll: Poll, *, seed: int, step: int, offset: int) -> T
         int64 planes, shape ``(2, words)``, or int8 sums, shape ``(64·words,)``.
     """
     if poll.vote == "mean":
-        return decode(planes).sum(0, dtype=torch.int8)
-    won = majority_ternary(
-        _packed(planes), ties=poll.ties, seed=seed & 0xFFFFFFFF, step=step & 0xFFFFFFFF, offset=offset
-    )
+        sums = decode(planes[0])
+        for other in planes[1:]:
+            sums += decode(other)
+        return sums
+    length = planes.shape[-1] * _WORD
+    votes = TernaryBits(PackedBits(planes[:, 0], length), PackedBits(planes[:, 1], length))
+    won = majority_ternary(votes, ties=poll.ties, seed=seed & 0xFFFFFFFF, step=step & 0xFFFFFFFF, offset=offset)
     return torch.stack((won.nonzero.words, won.positive.words))
 
 
-def hold(ballot: Tensor, poll: Poll, *, seed: int, step: int) -> Tensor:
+def hold_(ballot: Tensor, poll: Poll, buffers: Buffers, *, seed: int, step: int) -> Tensor:
     r"""Vote with the other processes, coordinate by coordinate; every process gets the same result.
 
     .. math:: v = \sum_i s_i, \qquad r = \operatorname{sign}(v) \text{ (majority)}, \qquad r = v/n \text{ (mean)}
 
     Two processes send each other their planes. More send each its share of the coordinates, which it
-    counts and sends to all: 2(n−1)/n times 2 bits a coordinate leave a process, and come to it.
+    counts and sends to all: (n−1)/n times 2 bits a coordinate leave a process twice, the second time 8 for a mean.
 
     Args:
-        ballot: s of this process, int8, shape ``(padded_length(count, n),)``, on ``poll.device(...)``.
+        ballot: s of this process, int8, shape ``(padded_length(count, n),)``, on ``poll.device(...)``; becomes
+            sign(v), or for a mean v.
         poll: the voters.
+        buffers: of this ballot.
         seed: of the coin that decides ties, alike on all processes.
         step: a number that changes its draws, alike on all processes.
 
     Returns:
-        sign(v), or for a mean v, int8, shape of `ballot`.
+        `ballot`.
     """
-    n, planes = poll.size, encode(ballot)
+    n, words = poll.size, ballot.numel() // _WORD
     if n == 1:
         return ballot
+    planes = encode(ballot, buffers.take("planes", (2, words), torch.int64, ballot.device))
+    share = words if n == 2 else words // n
+    inbox = buffers.take("inbox", (n, 2, share), torch.int64, ballot.device)
     if n == 2:
-        counted = tally(gather(planes, poll), poll, seed=seed, step=step, offset=0)
-        return counted if poll.vote == "mean" else decode(counted)
-    share = planes.shape[1] // n
-    mine = deal(planes.view(2, n, share).transpose(0, 1), poll)
-    counted = gather(tally(mine, poll, seed=seed, step=step, offset=poll.rank * share * _WORD), poll)
-    return (counted if poll.vote == "mean" else decode(counted)).view(-1)
+        counted = tally(gather(planes, poll, inbox), poll, seed=seed, step=step, offset=0)
+    else:
+        deal(planes.view(2, n, share).transpose(0, 1).contiguous(), poll, inbox)
+        mine = tally(inbox, poll, seed=seed, step=step, offset=poll.rank * share * _WORD)
+        if poll.vote == "mean":
+            counted = gather(mine, poll).view(-1)
+        else:
+            # As planes of the whole ballot.
+            counted = gather(mine, poll, inbox).transpose(0, 1).reshape(2, words)
+    return ballot.copy_(counted) if poll.vote == "mean" else decode(counted, ballot)
 
 
-def gather(x: Tensor, poll: Poll) -> Tensor:
-    """The tensors of all processes, alike in shape: ``(n, *x.shape)``."""
-    out = torch.empty((poll.size, *x.shape), dtype=x.dtype, device=x.device)
+def gather(x: Tensor, poll: Poll, out: Tensor | None = None) -> Tensor:
+    """The tensors of all processes, contiguous and alike in shape: ``(n, *x.shape)``, in `out` if given."""
+    if out is None:
+        out = torch.empty((poll.size, *x.shape), dtype=x.dtype, device=x.device)
     # torch 2.13 renamed it, and warns of the old name.
     call: Any = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
-    call(_octets(out), _octets(x.contiguous()), group=poll.process_group)
+    call(_octets(out), _octets(x), group=poll.process_group)
     return out
 
 
-def deal(x: Tensor, poll: Poll) -> Tensor:
-    """Send x[i] to process i; the parts that came, by sender: the shape of x, whose first axis is n."""
-    x = x.contiguous()
-    out = torch.empty_like(x)
+def deal(x: Tensor, poll: Poll, out: Tensor) -> None:
+    """Send x[i] to process i; `out` gets the parts that come, by sender. Both contiguous, their first axis is n."""
     dist.all_to_all_single(_octets(out), _octets(x), group=poll.process_group)
-    return out
 
 
 def total(count: int, poll: Poll, device: torch.device) -> int:
@@ -222,8 +249,3 @@ def check_agreement(facts: dict[str, int], poll: Poll, device: torch.device) -> 
 
 def _octets(x: Tensor) -> Tensor:
     return x.view(-1).view(torch.uint8)
-
-
-def _packed(planes: Tensor) -> TernaryBits:
-    length = planes.shape[-1] * _WORD
-    return TernaryBits(PackedBits(planes[..., 0, :], length), PackedBits(planes[..., 1, :], length))

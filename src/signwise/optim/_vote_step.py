@@ -15,12 +15,12 @@ from ._options import real
 from ._precision import dequantize, quantize
 from ._state import Slot, begin_, new_momentum
 from ._step import Rule, decay_, direction
-from ._vote import Poll, check_agreement, check_votable, hold, padded_length
+from ._vote import Buffers, Poll, check_agreement, check_votable, hold_, padded_length
 
 Groups = list[dict[str, Any]]
 
 
-def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll: Poll) -> None:
+def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll: Poll, buffers: Buffers) -> None:
     """Step the weights of all groups along what the processes vote, and each momentum along its own gradient.
 
     With c from the momentum and gradient of this process, s = sign(c) is its vote; of the result r,
@@ -33,6 +33,7 @@ def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll:
         rules: of the groups.
         groups: their options.
         poll: the voters.
+        buffers: of this optimizer.
     """
     for group in groups:
         check_votable(group)
@@ -41,7 +42,8 @@ def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll:
         return
     device = poll.device(flat[0][0].x)
     ends = list(accumulate(slot.x.numel() for slot, _ in flat))
-    ballot = torch.zeros(padded_length(ends[-1] + len(ends), poll.size), dtype=torch.int8, device=device)
+    length = padded_length(ends[-1] + len(ends), poll.size)
+    ballot = buffers.take("ballot", (length,), torch.int8, device)
     parts = ballot.tensor_split([*ends, ends[-1] + len(ends)])
     has_gradient = torch.tensor([slot.p.grad is not None for slot, _ in flat], dtype=torch.int8)
     parts[len(flat)].copy_(has_gradient)
@@ -49,10 +51,12 @@ def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll:
     for (slot, rule), group, part in zip(flat, options, parts, strict=False):
         if slot.p.grad is not None or "exp_avg" in slot.state:
             part.view(slot.x.shape).copy_(_cast(slot, rule, group))
+        else:
+            part.zero_()
     updates = sum(int(slot.state.get("step", 0)) for slot, _ in flat)
-    result = hold(ballot, poll, seed=groups[0]["seed"], step=updates)
-    results = result.tensor_split([*ends, ends[-1] + len(ends)])
-    moved = results[len(flat)].tolist()
+    # The parts are views, and hold the result from here on.
+    hold_(ballot, poll, buffers, seed=groups[0]["seed"], step=updates)
+    moved = parts[len(flat)].tolist()
     voters = poll.size if poll.vote == "mean" else 1
     first = 0
     for some, rule, group in zip(slots, rules, groups, strict=True):
@@ -60,7 +64,7 @@ def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll:
         begin_([flat[i][0] for i in chosen], rule, momentum_dtype=group["momentum_dtype"], capturable=False)
         for i in chosen:
             slot = flat[i][0]
-            _apply_(slot, results[i].view(slot.x.shape).to(slot.x.device), voters, rule, group)
+            _apply_(slot, parts[i].view(slot.x.shape).to(slot.x.device), voters, rule, group)
         first += len(some)
 
 
