@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Vote = Literal["majority", "mean"]
 Ties = Literal["abstain", "coin"]
 _WORD = 64
+# Words that are unpacked at a time, so that the memory this takes is used again and stays in the cache.
+_PIECE = 1 << 14
 # A sum of more votes does not fit the int8 that it travels as.
 _MOST_IN_A_SUM = 127
 
@@ -138,10 +140,14 @@ def encode(ballot: Tensor, out: Tensor | None = None) -> Tensor:
 
 def decode(planes: Tensor, out: Tensor | None = None) -> Tensor:
     """The votes that planes ``(..., 2, words)`` stand for: int8, shape ``(..., 64·words)``, in `out` if given."""
-    some, up = planes.unbind(-2)
-    length = up.shape[-1] * _WORD
-    up, down = (PackedBits(words, length).unpack("bool").view(torch.int8) for words in (up, some ^ up))
-    return torch.sub(up, down, out=out)
+    if out is None:
+        out = torch.empty((*planes.shape[:-2], planes.shape[-1] * _WORD), dtype=torch.int8, device=planes.device)
+    for start in range(0, planes.shape[-1], _PIECE):
+        some, up = planes[..., start : start + _PIECE].unbind(-2)
+        length = up.shape[-1] * _WORD
+        up, down = (PackedBits(words, length).unpack("bool").view(torch.int8) for words in (up, some ^ up))
+        torch.sub(up, down, out=out[..., start * _WORD : start * _WORD + length])
+    return out
 
 
 def tally(planes: Tensor, poll: Poll, *, seed: int, step: int, offset: int) -> Tensor:
