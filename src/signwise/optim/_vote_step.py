@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -18,6 +18,7 @@ from ._step import Rule, decay_, direction
 from ._vote import Buffers, Poll, check_agreement, check_votable, hold_, padded_length
 
 Groups = list[dict[str, Any]]
+_PIECE = 1 << 16
 
 
 def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll: Poll, buffers: Buffers) -> None:
@@ -50,7 +51,7 @@ def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll:
     options = [group for some, group in zip(slots, groups, strict=True) for _ in some]
     for (slot, rule), group, part in zip(flat, options, parts, strict=False):
         if slot.p.grad is not None or "exp_avg" in slot.state:
-            part.view(slot.x.shape).copy_(_cast(slot, rule, group))
+            _cast_(part, slot, rule, group)
         else:
             part.zero_()
     updates = sum(int(slot.state.get("step", 0)) for slot, _ in flat)
@@ -63,8 +64,7 @@ def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll:
         chosen = [i for i in range(first, first + len(some)) if moved[i]]
         begin_([flat[i][0] for i in chosen], rule, momentum_dtype=group["momentum_dtype"], capturable=False)
         for i in chosen:
-            slot = flat[i][0]
-            _apply_(slot, parts[i].view(slot.x.shape).to(slot.x.device), voters, rule, group)
+            _apply_(flat[i][0], parts[i], voters, rule, group)
         first += len(some)
 
 
@@ -155,22 +155,35 @@ def mean_momentum(state_dicts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**state_dicts[0], "state": merged}
 
 
-def _cast(slot: Slot, rule: Rule, group: dict[str, Any]) -> Tensor:
-    """sign(c), masked if the rule is cautious."""
+def _cast_(part: Tensor, slot: Slot, rule: Rule, group: dict[str, Any]) -> None:
+    """Write sign(c), masked if the rule is cautious, to the slot's part of a ballot."""
     if "exp_avg" not in slot.state:
         slot.state.update(new_momentum(slot.p, group["momentum_dtype"]))
     _, g, m = widened(slot)
-    g = -g if rule.maximize else g
-    c = m.mul(rule.beta1).add_(g, alpha=1.0 - rule.beta1)
-    return direction(c, g, rule)[0]
+    for votes, g_, m_ in _pieces(part.view(slot.x.shape), g, m):
+        signed = -g_ if rule.maximize else g_
+        c = m_.mul(rule.beta1).add_(signed, alpha=1.0 - rule.beta1)
+        votes.copy_(direction(c, signed, rule)[0])
 
 
-def _apply_(slot: Slot, votes: Tensor, voters: int, rule: Rule, group: dict[str, Any]) -> None:
+def _apply_(slot: Slot, part: Tensor, voters: int, rule: Rule, group: dict[str, Any]) -> None:
     x, g, m = widened(slot)
-    decay_(x, votes, -1, rule)
-    x.add_(votes if voters == 1 else votes.to(x.dtype).div_(voters), alpha=-float(rule.eta))
-    m.mul_(rule.beta2).add_(-g if rule.maximize else g, alpha=1.0 - rule.beta2)
+    for votes, x_, g_, m_ in _pieces(part.view(slot.x.shape), x, g, m):
+        u = votes.to(x.device, x.dtype)
+        decay_(x_, u, -1, rule)
+        x_.add_(u if voters == 1 else u.div_(voters), alpha=-float(rule.eta))
+        m_.mul_(rule.beta2).add_(-g_ if rule.maximize else g_, alpha=1.0 - rule.beta2)
     store_(slot, x, m, group)
+
+
+def _pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Tensors of one shape piece by piece: what is computed on the way stays in the cache."""
+    on_cpu = all(t.device.type == "cpu" and t.is_contiguous() for t in tensors)
+    if not on_cpu or tensors[0].numel() <= _PIECE:
+        yield tensors
+    else:
+        flat: list[Any] = [t.view(-1) for t in tensors]
+        yield from zip(*(t.split(_PIECE) for t in flat), strict=True)
 
 
 def _mean(entries: list[dict[str, Any]]) -> dict[str, Tensor]:
