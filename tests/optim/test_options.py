@@ -7,7 +7,7 @@ import torch
 
 from signwise.convex import L1, GroupL2, Nuclear, Quadratic
 from signwise.optim import LionK
-from signwise.optim._options import FALLBACKS, Options
+from signwise.optim._options import FALLBACKS, GroupOptions
 
 TWO = {"lr": 0.1}
 
@@ -151,4 +151,4 @@ def test_the_fused_step_says_why_it_is_not_there():
 
 
 def test_every_option_of_the_forms_has_a_fallback():
-    assert set(Options.__annotations__) <= set(FALLBACKS)
+    assert set(GroupOptions.__annotations__) <= set(FALLBACKS)

@@ -22,8 +22,8 @@ Rounding = Literal["auto", "nearest"]
 MOMENTUM_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int8)
 
 
-class Options(TypedDict, total=False):
-    """The keyword options that every named form hands on to LionK."""
+class GroupOptions(TypedDict, total=False):
+    """The keyword options that every named form hands on to LionK and that a param group holds."""
 
     foreach: bool | None
     fused: bool | None
@@ -36,6 +36,11 @@ class Options(TypedDict, total=False):
     nan_policy: NanPolicy
     certify: bool
     seed: int
+
+
+class Options(GroupOptions, total=False):
+    """The keyword options that every named form hands on to LionK; those of a vote are not in a checkpoint."""
+
     process_group: ProcessGroup | None
     vote: Vote
     ties: Ties
