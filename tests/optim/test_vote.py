@@ -13,7 +13,7 @@ import torch.distributed as dist
 
 import signwise
 from signwise.convex import L1, Huber
-from signwise.optim import Lion, LionK, SignSGD, mean_momentum
+from signwise.optim import Lion, LionK, SignSGD, _vote, mean_momentum
 from signwise.optim._vote import Poll, decode, encode, padded_length, tally
 
 from ..oracles import sign_votes as oracle
@@ -212,7 +212,9 @@ def test_a_ballot_is_padded_to_whole_words_of_every_voter(n):
         assert count <= length < count + 64 * n
 
 
-def test_a_ballot_comes_back_in_two_bits_a_vote():
+@pytest.mark.parametrize("piece", [1, 3, 10, 1 << 14])
+def test_a_ballot_comes_back_in_two_bits_a_vote(monkeypatch, piece):
+    monkeypatch.setattr(_vote, "_PIECE", piece)
     ballot = torch.randint(-1, 2, (640,), dtype=torch.int8)
     planes = encode(ballot)
     assert planes.nbytes * 8 == 2 * ballot.numel()
