@@ -51,12 +51,34 @@ def same_bits(left, right):
     return left.dtype == right.dtype and left.shape == right.shape and torch.equal(left, right)
 
 
+def threads():
+    """The names of this process's threads that belong to a process group."""
+    names = (path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm"))
+    return sum("gloo" in name for name in names)
+
+
 @pytest.fixture
 def world(tmp_path):
     """A process group of this process alone."""
     dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
     yield dist.group.WORLD
     dist.destroy_process_group()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed in /proc, which Linux has")
+def test_an_optimizer_does_not_keep_a_destroyed_group_alive(tmp_path):
+    before = threads()
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    weights = torch.nn.Parameter(torch.ones(3))
+    optimizer = Lion([weights], lr=0.1, process_group=dist.group.WORLD)
+    torch.optim.lr_scheduler.ConstantLR(optimizer)  # a cycle, so that only the garbage collector frees the optimizer
+    weights.grad = torch.ones(3)
+    optimizer.step()
+    assert threads() > before
+    dist.destroy_process_group()
+    assert threads() == before
+    with pytest.raises(RuntimeError, match="votes in was destroyed; build the optimizer after init_process_group"):
+        optimizer.step()
 
 
 @pytest.mark.parametrize("case", EXACT)
@@ -226,7 +248,7 @@ def test_an_even_split(ties):
     length = 64 * 2000
     up = torch.ones(length, dtype=torch.int8)
     planes = torch.stack([encode(up), encode(-up)])
-    poll = Poll(process_group=None, vote="majority", ties=ties)
+    poll = Poll(group=lambda: None, vote="majority", ties=ties)
     won = [decode(tally(planes, poll, seed=3, step=step, offset=0)) for step in range(2)]
     if ties == "abstain":
         assert not won[0].any()
@@ -243,7 +265,7 @@ def test_an_even_split(ties):
 
 
 def test_a_coin_is_not_thrown_where_nobody_votes():
-    poll = Poll(process_group=None, vote="majority", ties="coin")
+    poll = Poll(group=lambda: None, vote="majority", ties="coin")
     planes = torch.stack([encode(torch.zeros(128, dtype=torch.int8))] * 2)
     assert not decode(tally(planes, poll, seed=0, step=0, offset=0)).any()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -11,6 +12,11 @@ from torch import Tensor
 
 from signwise.bits import PackedBits, TernaryBits, majority_ternary, pack_ternary
 from signwise.convex import L1
+
+if dist.is_available():
+    # Its functions have group.WORLD as a default. Building an optimizer imports it; were a group initialised by
+    # then, they would keep it for ever.
+    import torch.distributed.nn
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -28,15 +34,34 @@ _MOST_IN_A_SUM = 127
 class Poll:
     """Who votes, and how votes are counted.
 
+    The group is held weakly. An optimizer often lives until the interpreter ends (a schedule makes a cycle with it),
+    and a group that lives as long keeps its threads after ``destroy_process_group``: one that then asks for the
+    interpreter's lock ends the process with "terminate called without an active exception".
+
     Args:
-        process_group: the voters, one a process.
+        group: the voters, one a process.
         vote: "majority" or "mean".
         ties: "abstain" or "coin".
     """
 
-    process_group: ProcessGroup
+    group: weakref.ref[ProcessGroup]
     vote: Vote
     ties: Ties
+
+    @property
+    def process_group(self) -> ProcessGroup:
+        """The voters.
+
+        Raises:
+            RuntimeError: the group was destroyed.
+        """
+        group = self.group()
+        if group is None:
+            raise RuntimeError(
+                "the process_group that this optimizer votes in was destroyed; build the optimizer after "
+                "init_process_group() and take no step after destroy_process_group()"
+            )
+        return group
 
     @property
     def size(self) -> int:
@@ -80,7 +105,7 @@ def make_poll(process_group: ProcessGroup | None, vote: Vote, ties: Ties) -> Pol
             "process_group must be a torch.distributed.ProcessGroup that this process belongs to, such as "
             f"torch.distributed.group.WORLD after init_process_group(); got {type(process_group).__name__}"
         )
-    poll = Poll(process_group=process_group, vote=vote, ties=ties)
+    poll = Poll(group=weakref.ref(process_group), vote=vote, ties=ties)
     if vote == "mean" and poll.size > _MOST_IN_A_SUM:
         raise ValueError(f"vote='mean' counts at most {_MOST_IN_A_SUM} processes, got {poll.size}; use vote='majority'")
     return poll
