@@ -21,6 +21,10 @@ class DataError(SignwiseError, ValueError):
     """Input data cannot be used: wrong columns, no valid line, a damaged file."""
 
 
+class LeakError(SignwiseError, ValueError):
+    """A pair or an event is not later than every committed event, so its score would know of its own time."""
+
+
 class ArtifactError(SignwiseError):
     """A saved directory is missing, damaged, or of a version that this signwise cannot read."""
 

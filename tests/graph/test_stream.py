@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signwise.events import EventStream
-from signwise.graph import FEATURE_GROUPS, FEATURE_NAMES, Rating, SignedState, pair_features, replay, stream_features
+from signwise.graph import FEATURE_GROUPS, FEATURE_NAMES, pair_features, stream_features
 
 from ..oracles import graph as oracle
 
@@ -134,24 +134,6 @@ def test_progress_counts_every_event():
     seen = []
     stream_features(stream, on_events=seen.append)
     assert sum(seen) == 1000
-
-
-def test_the_state_refuses_the_past_and_the_present():
-    state = SignedState(tick_seconds=1.0)
-    state.commit([Rating(0, 1, 0.5)], time=10)
-    for time in (9, 10):
-        with pytest.raises(ValueError, match="is not after the last committed event at 10"):
-            state.features(0, 1, time)
-        with pytest.raises(ValueError, match="is not after the last committed event at 10"):
-            state.commit([Rating(0, 1, 0.5)], time)
-
-
-def test_reading_changes_nothing():
-    stream = random_stream(200, 15, seed=6)
-    state = replay(stream)
-    time = int(stream.time[-1]) + 5
-    first = [state.features(u, v, time) for u in range(-1, 20) for v in range(-1, 20)]
-    assert first == [state.features(u, v, time) for u in range(-1, 20) for v in range(-1, 20)]
 
 
 def test_pairs_of_unequal_length_are_refused():

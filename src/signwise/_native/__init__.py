@@ -5,6 +5,7 @@ results where the extension was not built.
 """
 
 from . import _bits as _bits
+from . import _graph as _graph
 from . import _optim as _optim
 from . import _ortho as _ortho
 from ._runtime import ISA_NAMES as ISA_NAMES

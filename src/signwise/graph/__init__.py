@@ -8,6 +8,7 @@ from ._baselines import Logistic as Logistic
 from ._baselines import Platt as Platt
 from ._baselines import RateeMean as RateeMean
 from ._baselines import SignModel as SignModel
+from ._contract import Queries as Queries
 from ._metrics import CALIBRATION_BINS as CALIBRATION_BINS
 from ._metrics import THRESHOLD_LEVELS as THRESHOLD_LEVELS
 from ._metrics import SignMetrics as SignMetrics
@@ -16,10 +17,12 @@ from ._metrics import expected_calibration_error as expected_calibration_error
 from ._metrics import sign_metrics as sign_metrics
 from ._state import FEATURE_GROUPS as FEATURE_GROUPS
 from ._state import FEATURE_NAMES as FEATURE_NAMES
-from ._state import Rating as Rating
+from ._state import Neighbors as Neighbors
 from ._state import SignedState as SignedState
+from ._stream import Replay as Replay
 from ._stream import pair_features as pair_features
 from ._stream import replay as replay
+from ._stream import replay_stream as replay_stream
 from ._stream import stream_features as stream_features
 from ._trees import TreeEnsemble as TreeEnsemble
 
@@ -33,9 +36,11 @@ __all__ = [
     "BiasMean",
     "Boosting",
     "Logistic",
+    "Neighbors",
     "Platt",
+    "Queries",
     "RateeMean",
-    "Rating",
+    "Replay",
     "SignMetrics",
     "SignModel",
     "SignedState",
@@ -44,6 +49,7 @@ __all__ = [
     "expected_calibration_error",
     "pair_features",
     "replay",
+    "replay_stream",
     "sign_metrics",
     "stream_features",
 ]

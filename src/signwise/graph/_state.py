@@ -1,14 +1,18 @@
-"""The running signed state of a network, event by event, in readable Python.
-
-This form is exact and is the reference that any faster engine must equal.
-"""
+"""The running signed state of a network, event by event."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from signwise._native import _graph
+from signwise.errors import LeakError
+
+Ints = npt.NDArray[np.int64]
 
 FEATURE_GROUPS: dict[str, tuple[int, ...]] = {
     "rater": (0, 1, 2, 3, 8, 10, 12, 13, 15, 20),
@@ -43,161 +47,226 @@ FEATURE_NAMES: tuple[str, ...] = (
 )
 """Names of the 34 running features, in column order."""
 
-_DAY = 86_400.0
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neighbors:
+    """The newest events of nodes, newest first along the last axis K, in which a node had either role.
 
-class Rating(NamedTuple):
-    """One event inside a tie group: ids of both ends and the normalised signed value in [-1, 1].
+    An event of a node with itself counts once in each role. Where ``mask`` is False there is no such event, and
+    the other arrays hold 0 (``event`` -1).
 
-    The sign of the event is the sign bit of ``x``: a weight too small for the scale is +0.0 or -0.0.
+    Args:
+        peer: int64, shape ``(..., K)``; the other end.
+        time: int64 ticks.
+        x: float32; the normalised signed value.
+        role: int8; +1 where the node was the rater, -1 where it was rated.
+        mask: bool.
+        event: int64; the running number of the event in the order in which events were given, to find what else is
+            known of it (the row of a replayed stream).
     """
 
-    source: int
-    target: int
-    x: float
+    peer: Ints
+    time: Ints
+    x: npt.NDArray[np.float32]
+    role: npt.NDArray[np.int8]
+    mask: npt.NDArray[np.bool_]
+    event: Ints
+
+    @classmethod
+    def from_rows(cls, rows: _graph.Rows) -> Neighbors:
+        """The neighbors that the engine wrote."""
+        peer, time, x, role, event = rows
+        return cls(peer=peer, time=time, x=x, role=role, mask=event >= 0, event=event)
 
 
 class SignedState:
     """What is known of a signed stream strictly before the present, and the features read from it.
 
     For each node: counts of positive and negative ratings given (O⁺, O⁻) and received (I⁺, I⁻), their sums of x
-    (SO, SI), the residual sum R, and the times of the last rating given and received (L_o, L_i). Globally: G⁺, G⁻
-    and the sum S of x. With ``g = (S + .1)/(G + 1)`` and ``π = (G⁺ + 9)/(G + 10)`` the smoothed statistics are
-    ``mean(s, n) = (s + 3g)/(n + 3)`` and ``rate(p, n) = (p + 2π)/(n + 2)``, and the lag of a time L is
+    (SO, SI), the residual sum R, the times of the last rating given and received (L_o, L_i), and its newest events.
+    Globally: G⁺, G⁻ and the sum S of x. With ``g = (S + .1)/(G + 1)`` and ``π = (G⁺ + 9)/(G + 10)`` the smoothed
+    statistics are ``mean(s, n) = (s + 3g)/(n + 3)`` and ``rate(p, n) = (p + 2π)/(n + 2)``, and the lag of a time L is
     ``log1p(days since L)``, 0 if there is none.
 
     The four triad shapes of a pair (u, v) over common peers z are u→z→v; u→z, v→z; z→u, z→v; z→u, v→z. Each gives
     the count, ``Σ x₁x₂`` and ``Σ sgn(x₁x₂)``. A repeated pair keeps its newest value. A rating of oneself enters the
-    counters and no triad.
+    counters and no triad. The sign of an event is the sign bit of ``x``: a weight too small for the scale is +0.0 or
+    -0.0.
+
+    Nodes are added as their ids come. A state can be copied (:func:`copy.deepcopy`) and pickled.
 
     Args:
         tick_seconds: seconds in a tick of the times that come.
         keys: external names of the nodes, by which the events of a tie group are ordered before they are applied,
-            so that neither their order nor the numbering of the nodes matters; ids by default.
+            so that neither their order nor the numbering of the nodes matters; ids by default. A list may grow
+            with the nodes.
+        ring: how many of its newest events a node keeps.
 
     Example:
-        >>> from signwise.graph import SignedState, Rating
+        >>> from signwise.graph import SignedState
         >>> state = SignedState(tick_seconds=1.0)
-        >>> state.commit([Rating(0, 1, 1.0)], time=0)
-        >>> state.commit([Rating(1, 2, -0.5)], time=86_400)
-        >>> f = state.features(0, 2, time=2 * 86_400)
-        >>> f[22:25]  # one path 0→1→2, whose signs disagree
+        >>> state.commit([0, 1], [1, 2], [1.0, -0.5], [0, 86_400])
+        >>> state.features([0], [2], 2 * 86_400)[0, 22:25].tolist()  # one path 0→1→2, whose signs disagree
         [1.0, -0.5, -1.0]
+        >>> state.neighbors([1]).peer[0, :2].tolist()
+        [2, 0]
     """
 
-    def __init__(self, *, tick_seconds: float, keys: Sequence[str] | None = None) -> None:
-        self.tick_seconds = tick_seconds
-        self.last_time: int | None = None
+    def __init__(self, *, tick_seconds: float, keys: Sequence[str] | None = None, ring: int = 10) -> None:
+        if not 0 < tick_seconds < float("inf"):
+            raise ValueError(f"tick_seconds is {tick_seconds}; expected a positive number of seconds")
+        if ring < 0:
+            raise ValueError(f"ring is {ring}; expected 0 or more events to keep for each node")
+        self.tick_seconds = float(tick_seconds)
+        self.ring = int(ring)
+        self.sealed_time: int | None = None
+        """The time of the last committed event: pairs and events must be later; None before the first."""
         self._keys = keys
-        # per node: [O+, O-, I+, I-, SO, SI, R]
-        self._node: defaultdict[int, list[float]] = defaultdict(lambda: [0.0] * 7)
-        self._last_out: dict[int, int] = {}
-        self._last_in: dict[int, int] = {}
-        self._out: defaultdict[int, dict[int, float]] = defaultdict(dict)
-        self._in: defaultdict[int, dict[int, float]] = defaultdict(dict)
-        self._positive = 0.0
-        self._total = 0.0
-        self._sum = 0.0
+        self._engine = _graph.StreamState(self.tick_seconds, self.ring)
 
-    def features(self, source: int, target: int, time: int) -> list[float]:
-        """The 34 running features of the pair at a time after every committed event.
+    @property
+    def num_nodes(self) -> int:
+        """One more than the largest id committed."""
+        return self._engine.num_nodes
+
+    @property
+    def num_events(self) -> int:
+        """Number of events committed."""
+        return self._engine.num_events
+
+    def features(self, source: npt.ArrayLike, target: npt.ArrayLike, time: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The 34 running features of pairs, each at a time after every committed event.
 
         Args:
-            source: id of the rater; one never seen, -1 among them, has an empty history.
-            target: id of the ratee.
-            time: ticks; later than every committed event.
+            source: int64, shape ``(B,)``; ids of the raters. One never seen, -1 among them, has an empty history.
+            target: int64, shape ``(B,)``; ids of the ratees.
+            time: int64 ticks, shape ``(B,)``, or one for all.
 
         Returns:
-            34 floats in the order of :data:`FEATURE_NAMES`.
+            float32, shape ``(B, 34)``, columns as in :data:`FEATURE_NAMES`.
 
         Raises:
-            ValueError: ``time`` is not after the last committed event, so the state would leak.
+            LeakError: a time is not after the last committed event.
         """
-        if self.last_time is not None and time <= self.last_time:
-            raise ValueError(f"time {time} is not after the last committed event at {self.last_time}")
-        u = self._node.get(source, _EMPTY)
-        v = self._node.get(target, _EMPTY)
-        g = (self._sum + 0.1) / (self._total + 1.0)
-        base = (self._positive + 9.0) / (self._total + 10.0)
-        out_u, in_u, out_v, in_v = u[0] + u[1], u[2] + u[3], v[0] + v[1], v[2] + v[3]
-        back = None if source == target else self._out.get(target, _NO_EDGES).get(source)
-        return [
-            *map(math.log1p, (*u[:4], *v[:4])),
-            (u[4] + 3 * g) / (out_u + 3),
-            (v[5] + 3 * g) / (in_v + 3),
-            (u[5] + 3 * g) / (in_u + 3),
-            (v[4] + 3 * g) / (out_v + 3),
-            u[6] / (out_u + 3),
-            (u[0] + 2 * base) / (out_u + 2),
-            (v[2] + 2 * base) / (in_v + 2),
-            (u[2] + 2 * base) / (in_u + 2),
-            (v[0] + 2 * base) / (out_v + 2),
-            0.0 if back is None else back,
-            0.0 if back is None else 1.0,
-            base,
-            self._lag(self._last_out.get(source), time),
-            self._lag(self._last_in.get(target), time),
-            *self._triads(source, target),
-        ]
+        raters = np.asarray(source)
+        times = np.broadcast_to(np.asarray(time), raters.shape)
+        self._check_later(times)
+        return self._engine.features(raters, np.asarray(target), times)
 
-    def commit(self, group: Iterable[Rating], time: int) -> None:
-        """Apply all events of one time.
+    def neighbors(self, nodes: npt.ArrayLike) -> Neighbors:
+        """The newest committed events of nodes.
 
         Args:
-            group: every event of that time, in any order.
-            time: ticks; later than every event before.
+            nodes: int64, shape ``(B,)``; ids, also of nodes never seen.
+
+        Returns:
+            Arrays of shape ``(B, ring)``.
+        """
+        return Neighbors.from_rows(self._engine.neighbors(np.asarray(nodes)))
+
+    def commit(self, source: npt.ArrayLike, target: npt.ArrayLike, x: npt.ArrayLike, time: npt.ArrayLike) -> None:
+        """Apply events: whole tie groups, in order of time. The order within a group does not matter.
+
+        Args:
+            source: int64, shape ``(n,)``; ids of the raters, from 0.
+            target: int64, shape ``(n,)``.
+            x: float64, shape ``(n,)``; normalised signed values in [-1, 1].
+            time: int64 ticks, shape ``(n,)``, not decreasing, or one for all.
 
         Raises:
-            ValueError: ``time`` is not after the last committed event.
+            LeakError: a time is not after the last committed event.
+            ValueError: times decrease, or a value or an id is out of range; nothing is applied then.
         """
-        if self.last_time is not None and time <= self.last_time:
-            raise ValueError(f"time {time} is not after the last committed event at {self.last_time}")
-        if self._keys is None:
-            events = sorted(group)
-        else:
-            keys = self._keys
-            events = sorted(group, key=lambda e: (keys[e.source], keys[e.target], e.x))
-        g = (self._sum + 0.1) / (self._total + 1.0)
-        expected = [self._received_mean(e.target, g) for e in events]
-        for (source, target, x), mean in zip(events, expected, strict=True):
-            u, v = self._node[source], self._node[target]
-            # The sign bit, which a value that underflows to zero keeps.
-            negative = int(math.copysign(1.0, x) < 0)
-            u[negative] += 1.0
-            u[4] += x
-            u[6] += x - mean
-            v[2 + negative] += 1.0
-            v[5] += x
-            self._last_out[source] = time
-            self._last_in[target] = time
-            self._positive += 1 - negative
-            self._total += 1.0
-            self._sum += x
-            if source != target:
-                self._out[source][target] = x
-                self._in[target][source] = x
-        self.last_time = time
+        raters = np.asarray(source)
+        times = np.broadcast_to(np.asarray(time), raters.shape)
+        if not raters.size:
+            return
+        events = _graph.checked_events(raters, np.asarray(target), np.asarray(x), times)
+        self._check_later(times)
+        order = tie_order(*events, self._keys)
+        self._engine.commit(_graph.take(events, order), self.num_events + order)
+        self.sealed_time = int(events[3][-1])
 
-    def _received_mean(self, node: int, g: float) -> float:
-        v = self._node.get(node, _EMPTY)
-        return (v[5] + 3 * g) / (v[2] + v[3] + 3)
+    def export(self) -> dict[str, npt.NDArray[Any]]:
+        """The whole state, but for the names of nodes, as arrays to store.
 
-    def _lag(self, last: int | None, time: int) -> float:
-        return 0.0 if last is None else math.log1p((time - last) * self.tick_seconds / _DAY)
+        Two states that had the same events have equal arrays. :meth:`from_export` continues bit for bit.
+        """
+        setting = {
+            "tick_seconds": np.array([self.tick_seconds]),
+            "ring": np.array([self.ring], np.int64),
+            "sealed_time": np.array([] if self.sealed_time is None else [self.sealed_time], np.int64),
+        }
+        return self._engine.export() | setting
 
-    def _triads(self, u: int, v: int) -> list[float]:
-        if u == v:
-            return [0.0] * 12
-        out_u, in_u = self._out.get(u, _NO_EDGES), self._in.get(u, _NO_EDGES)
-        out_v, in_v = self._out.get(v, _NO_EDGES), self._in.get(v, _NO_EDGES)
-        values: list[float] = []
-        for first, second in ((out_u, in_v), (out_u, out_v), (in_u, in_v), (in_u, out_v)):
-            products = [first[z] * second[z] for z in first.keys() & second.keys()]
-            # fsum rounds once, so that the order of the peers does not matter.
-            signs = sum(math.copysign(1.0, product) for product in products)
-            values += (float(len(products)), math.fsum(products), float(signs))
-        return values
+    @classmethod
+    def from_export(cls, arrays: Mapping[str, npt.NDArray[Any]], *, keys: Sequence[str] | None = None) -> SignedState:
+        """The state that :meth:`export` gave.
+
+        Args:
+            arrays: by name.
+            keys: the names of the nodes, as the state was given them.
+
+        Raises:
+            ValueError: the arrays are not those of a state.
+        """
+        missing = sorted({"tick_seconds", "ring", "sealed_time"} - set(arrays))
+        if missing:
+            raise ValueError(f"stored state: {', '.join(missing)} missing")
+        tick_seconds, ring = (arrays[name].reshape(-1)[0].item() for name in ("tick_seconds", "ring"))
+        state = cls(tick_seconds=tick_seconds, ring=ring, keys=keys)
+        state._engine.load(dict(arrays))
+        sealed = arrays["sealed_time"].tolist()
+        state.sealed_time = sealed[0] if sealed else None
+        return state
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"arrays": self.export(), "keys": self._keys}
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        self.__dict__.update(SignedState.from_export(stored["arrays"], keys=stored["keys"]).__dict__)
+
+    def _check_later(self, times: npt.NDArray[Any]) -> None:
+        if self.sealed_time is not None and times.size and times.min() <= self.sealed_time:
+            raise LeakError(f"time {times.min()} is not after the last committed event at {self.sealed_time}")
 
 
-_EMPTY: list[float] = [0.0] * 7
-_NO_EDGES: dict[int, float] = {}
+def tie_order(
+    source: npt.NDArray[Any],
+    target: npt.NDArray[Any],
+    x: npt.NDArray[np.float64],
+    time: npt.NDArray[Any],
+    keys: Sequence[str] | None,
+) -> Ints:
+    """The order in which events are applied: by time, then names of both ends (or ids), then x.
+
+    Args:
+        source, target, x, time: the events, shape ``(n,)`` each, times not decreasing.
+        keys: names of the nodes; None compares ids.
+
+    Returns:
+        int64, shape ``(n,)``; positions of events.
+
+    Raises:
+        ValueError: a node has no name.
+    """
+    if keys is not None and len(source):
+        largest = max(source.max(), target.max())
+        if largest >= len(keys):
+            raise ValueError(f"an event has node {largest}; keys names {len(keys)} nodes")
+    order = np.arange(len(time))
+    same = time[1:] == time[:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+    if not len(tied):
+        return order
+    nodes, ends = np.unique(np.stack([source[tied], target[tied]]), return_inverse=True)
+    if keys is not None:
+        names = nodes.tolist()
+        rank = np.empty(len(names), np.int64)
+        rank[sorted(range(len(names)), key=lambda i: keys[names[i]])] = np.arange(len(names))
+        ends = rank[ends]
+    rater, ratee = ends.reshape(2, -1)
+    # The sign bit tells apart the two zeros, which compare equal.
+    value = x[tied]
+    order[tied] = tied[np.lexsort((~np.signbit(value), value, ratee, rater, time[tied]))]
+    return order

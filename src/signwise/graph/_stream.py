@@ -3,13 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from signwise._native import _graph
 from signwise.events import EventStream
 
-from ._state import FEATURE_NAMES, Rating, SignedState
+from ._contract import Queries
+from ._state import Ints, Neighbors, SignedState, tie_order
+
+Features = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Replay:
+    """What a stream shows while it is replayed: every event and every query from events of strictly earlier time.
+
+    Args:
+        features: float32, shape ``(n, 34)``; of each event, columns as in :data:`FEATURE_NAMES`.
+        query_features: float32, shape ``(q, 34)``; of each query.
+        neighbors: the newest events of the rater and of the ratee of each event, arrays of shape ``(n, 2, K)``; None
+            where none were asked for.
+        query_neighbors: the same of each query, shape ``(q, 2, K)``.
+        state: the state after every event.
+    """
+
+    features: Features
+    query_features: Features
+    neighbors: Neighbors | None
+    query_neighbors: Neighbors | None
+    state: SignedState
+
+
+def replay_stream(
+    stream: EventStream,
+    *,
+    weight_max: float | None = None,
+    queries: Queries | None = None,
+    ring: int = 0,
+    on_events: Callable[[int], object] | None = None,
+) -> Replay:
+    """Read every event of a stream, and queries beside them, from an empty state, and commit it.
+
+    The events of one tie group see the same state, and are committed together after all of them are read. A query
+    sees the events before its own time, whichever event it accompanies.
+
+    Args:
+        stream: events in order of time.
+        weight_max: the scale of x; by default the stream's declared one.
+        queries: more pairs to read.
+        ring: K, how many newest events of both ends to read; 0 for none.
+        on_events: called with the number of events done since the last call, for a progress bar.
+
+    Returns:
+        Features and newest events, whose ``event`` is the row of the stream, and the final state.
+
+    Raises:
+        ValueError: neither ``weight_max`` nor the stream declares a scale.
+
+    Example:
+        >>> from signwise.events import EventStream
+        >>> from signwise.graph import replay_stream
+        >>> stream = EventStream.from_columns(
+        ...     source="aab", target="bcc", rating=[1, -1, 1], time=[0, 1, 2], weight_max=1
+        ... )
+        >>> seen = replay_stream(stream, ring=2)
+        >>> seen.neighbors.event[2].tolist()  # b was rated in event 0, and c in event 1
+        [[0, -1], [1, -1]]
+    """
+    return _replay(stream, weight_max, queries, ring, True, on_events)
 
 
 def stream_features(
@@ -17,10 +81,8 @@ def stream_features(
     *,
     weight_max: float | None = None,
     on_events: Callable[[int], object] | None = None,
-) -> npt.NDArray[np.float32]:
-    """The running features of each event, from events of strictly earlier time.
-
-    The events of one tie group see the same state, and are committed together after all of them are read.
+) -> Features:
+    """The running features of each event, from events of strictly earlier time: those of :func:`replay_stream`.
 
     Args:
         stream: events in order of time.
@@ -42,19 +104,18 @@ def stream_features(
         >>> stream_features(stream)[:, 0].astype(float).round(3).tolist()  # log(1 + positive ratings given before)
         [0.0, 0.693, 0.0]
     """
-    features, _, _ = _replay(stream, weight_max, None, on_events)
-    return features
+    return _replay(stream, weight_max, None, 0, True, on_events).features
 
 
 def pair_features(
     stream: EventStream,
-    source: npt.NDArray[np.int64],
-    target: npt.NDArray[np.int64],
-    time: npt.NDArray[np.int64],
+    source: Ints,
+    target: Ints,
+    time: Ints,
     *,
     weight_max: float | None = None,
     on_events: Callable[[int], object] | None = None,
-) -> npt.NDArray[np.float32]:
+) -> Features:
     """The running features of arbitrary pairs, each from the events of ``stream`` before its own time.
 
     Args:
@@ -73,48 +134,49 @@ def pair_features(
     """
     if not (len(source) == len(target) == len(time)):
         raise ValueError(f"the pairs have {len(source)} sources, {len(target)} targets and {len(time)} times")
-    _, features, _ = _replay(stream, weight_max, (source, target, time), on_events)
+    order = np.argsort(time, kind="stable")
+    none = np.full(len(order), -1, np.int64)
+    queries = Queries(source=source[order], target=target[order], time=time[order], event=none)
+    sorted_features = _replay(stream, weight_max, queries, 0, False, on_events).query_features
+    features = np.empty_like(sorted_features)
+    features[order] = sorted_features
     return features
 
 
-def replay(stream: EventStream, *, weight_max: float | None = None) -> SignedState:
-    """The state after every event of the stream."""
-    empty = np.zeros(0, np.int64)
-    _, _, state = _replay(stream, weight_max, (empty, empty, empty), None)
-    return state
+def replay(stream: EventStream, *, weight_max: float | None = None, ring: int = 10) -> SignedState:
+    """The state after every event of the stream, each node keeping its ``ring`` newest events."""
+    return _replay(stream, weight_max, None, ring, False, None).state
 
 
 def _replay(
     stream: EventStream,
     weight_max: float | None,
-    queries: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]] | None,
+    queries: Queries | None,
+    ring: int,
+    events: bool,
     on_events: Callable[[int], object] | None,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], SignedState]:
+) -> Replay:
     x = stream.normalized(weight_max)
-    state = SignedState(tick_seconds=stream.tick_seconds, keys=stream.nodes)
-    ratings = list(map(Rating, stream.source.tolist(), stream.target.tolist(), x.tolist()))
-    starts = stream.tie_starts.tolist()
-    times = stream.time[stream.tie_starts[:-1]].tolist()
-    own = queries is None
-    events = np.zeros((len(stream) if own else 0, len(FEATURE_NAMES)), np.float32)
-    asked = np.zeros((0 if queries is None else len(queries[0]), len(FEATURE_NAMES)), np.float32)
-    order: list[int] = [] if queries is None else np.argsort(queries[2], kind="stable").tolist()
-    ask = [] if queries is None else list(zip(*(column.tolist() for column in queries), strict=True))
-    next_query, reported = 0, 0
-    for start, end, time in zip(starts, starts[1:], times, strict=False):
-        while next_query < len(order) and ask[order[next_query]][2] <= time:
-            row = order[next_query]
-            asked[row] = state.features(*ask[row])
-            next_query += 1
-        if own:
-            for i in range(start, end):
-                events[i] = state.features(ratings[i].source, ratings[i].target, time)
-        state.commit(ratings[start:end], time)
-        if on_events is not None and end - reported >= 256:
-            on_events(end - reported)
-            reported = end
-    for row in order[next_query:]:
-        asked[row] = state.features(*ask[row])
-    if on_events is not None and len(stream) > reported:
-        on_events(len(stream) - reported)
-    return events, asked, state
+    state = SignedState(tick_seconds=stream.tick_seconds, keys=stream.nodes, ring=ring)
+    empty = np.zeros(0, np.int64)
+    asked = (empty,) * 3 if queries is None else (queries.source, queries.target, queries.time)
+    columns = _graph.checked_events(stream.source, stream.target, x, stream.time)
+    order = tie_order(*columns, stream.nodes)
+    want_neighbors = events and ring > 0
+    features, rows, query_features, query_rows = state._engine.stream(
+        _graph.take(columns, order),
+        order,
+        asked,
+        want_features=events,
+        want_neighbors=want_neighbors,
+        on_events=on_events,
+    )
+    if len(stream):
+        state.sealed_time = int(stream.time[-1])
+    return Replay(
+        features=features,
+        query_features=query_features,
+        neighbors=Neighbors.from_rows(rows) if want_neighbors else None,
+        query_neighbors=Neighbors.from_rows(query_rows) if want_neighbors else None,
+        state=state,
+    )
