@@ -87,3 +87,45 @@ class OptimPlan:
         sums: NDArray[Any] | None,
         all_sums: bool,
     ) -> int: ...
+
+class StreamState:
+    def __init__(self, tick_seconds: float, ring: int) -> None: ...
+    @property
+    def num_nodes(self) -> int: ...
+    @property
+    def num_events(self) -> int: ...
+    @property
+    def num_edges(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def triad_reads(self) -> int: ...
+    def features(self, source: NDArray[Any], target: NDArray[Any], time: NDArray[Any], out: NDArray[Any]) -> None: ...
+    def neighbors(self, nodes: NDArray[Any], rings: tuple[NDArray[Any], ...]) -> None: ...
+    def commit(
+        self,
+        source: NDArray[Any],
+        target: NDArray[Any],
+        x: NDArray[Any],
+        time: NDArray[Any],
+        number: NDArray[Any],
+    ) -> None: ...
+    def stream(
+        self,
+        source: NDArray[Any],
+        target: NDArray[Any],
+        x: NDArray[Any],
+        time: NDArray[Any],
+        row: NDArray[Any],
+        rows: int,
+        first_event: int,
+        features: NDArray[Any],
+        rings: tuple[NDArray[Any], ...],
+        query_source: NDArray[Any],
+        query_target: NDArray[Any],
+        query_time: NDArray[Any],
+        query_features: NDArray[Any],
+        query_rings: tuple[NDArray[Any], ...],
+    ) -> None: ...
+    def export(self, arrays: dict[str, NDArray[Any]]) -> None: ...
+    def load(self, arrays: dict[str, NDArray[Any]]) -> None: ...

@@ -8,24 +8,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._graph_python import PythonStreamState
+from . import _runtime
+from ._graph_python import Array, PythonStreamState
+from ._graph_python import Rings as Rings
 
-Array = npt.NDArray[Any]
 Events = tuple[Array, Array, Array, Array]
 """Source, target, x and time of events."""
 
-Rows = tuple[Array, Array, Array, Array, Array]
-"""What :func:`neighbors` gives of the newest events of nodes: peer, time, x, role and event number."""
-
 FEATURES = 34
-_MAX_NODES = 2**31 - 1
-_CHUNK = 256
+_MAX_NODES = 2**30 - 1
+_CHUNK, _PYTHON_CHUNK = 8192, 256
 
 
 class StreamState:
     """The state of a signed stream, in the extension's form or, without the extension, in Python with equal results.
 
-    Ids are int64 in ``[0, 2**31 - 1)``, and -1 or any id not committed yet is a node without a history; times are
+    Ids are int64 in ``[0, 2**30 - 1)``, and -1 or any id not committed yet is a node without a history; times are
     int64 ticks; x is float64 in [-1, 1]. The caller sees to it that times are later than those committed.
 
     Args:
@@ -36,7 +34,9 @@ class StreamState:
     def __init__(self, tick_seconds: float, ring: int) -> None:
         self.tick_seconds = tick_seconds
         self.ring = ring
-        self._impl: Any = PythonStreamState(tick_seconds, ring)
+        core = _runtime.core()
+        self._impl: Any = (PythonStreamState if core is None else core.StreamState)(tick_seconds, ring)
+        self._chunk = _PYTHON_CHUNK if core is None else _CHUNK
 
     @property
     def num_nodes(self) -> int:
@@ -48,6 +48,16 @@ class StreamState:
         """Number of events committed."""
         return int(self._impl.num_events)
 
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes that the state holds; None without the extension."""
+        return None if isinstance(self._impl, PythonStreamState) else int(self._impl.bytes)
+
+    @property
+    def triad_reads(self) -> int | None:
+        """List entries that the triads of all features so far have compared; None without the extension."""
+        return None if isinstance(self._impl, PythonStreamState) else int(self._impl.triad_reads)
+
     def features(self, source: Array, target: Array, time: Array) -> npt.NDArray[np.float32]:
         """float32, shape ``(n, 34)``."""
         columns = _columns(source=source, target=target, time=time)
@@ -55,12 +65,12 @@ class StreamState:
         self._impl.features(*columns, out)
         return out
 
-    def neighbors(self, nodes: Array) -> Rows:
+    def neighbors(self, nodes: Array) -> Rings:
         """The newest events of each node, newest first, shape ``(n, ring)`` each; event -1 where there are no more."""
         (nodes,) = _columns(nodes=nodes)
-        rows = _rows(len(nodes), self.ring)
-        self._impl.neighbors(nodes, *rows)
-        return rows
+        rings = _rings(len(nodes), self.ring)
+        self._impl.neighbors(nodes, rings)
+        return rings
 
     def commit(self, events: Events, number: Array) -> None:
         """Apply events, equal times next to each other, in the order in which they come.
@@ -80,7 +90,7 @@ class StreamState:
         want_features: bool,
         want_neighbors: bool,
         on_events: Callable[[int], object] | None = None,
-    ) -> tuple[Array, Rows, Array, Rows]:
+    ) -> tuple[Array, Rings, Array, Rings]:
         """Read and commit a whole stream, tie group by tie group, with queries read at their times.
 
         Args:
@@ -99,31 +109,32 @@ class StreamState:
         time = events[3]
         n, q = len(time), len(asked[0])
         features = np.empty((n if want_features else 0, FEATURES), np.float32)
-        rows = _rows(n if want_neighbors else 0, 2, self.ring)
+        rings = _rings(n if want_neighbors else 0, 2, self.ring)
         asked_features = np.empty((q, FEATURES), np.float32)
-        asked_rows = _rows(q if want_neighbors else 0, 2, self.ring)
+        asked_rings = _rings(q if want_neighbors else 0, 2, self.ring)
         first = self.num_events
         ends = np.append(np.flatnonzero(time[1:] != time[:-1]) + 1, n)
         start, begin = 0, 0
         while start < n or begin < q:
             # A chunk ends where a tie group ends; between chunks Python sees signals.
-            end = int(ends[min(int(np.searchsorted(ends, start + _CHUNK)), len(ends) - 1)])
+            end = int(ends[min(int(np.searchsorted(ends, start + self._chunk)), len(ends) - 1)])
             stop = q if end == n else int(np.searchsorted(asked[2], time[end - 1], side="right"))
             part, due = slice(start, end), slice(begin, stop)
             self._impl.stream(
                 *(column[part] for column in events),
                 row[part],
+                n,
                 first,
                 features,
-                rows,
+                rings,
                 *(column[due] for column in asked),
                 asked_features[due],
-                tuple(array[due] for array in asked_rows),
+                tuple(array[due] for array in asked_rings),
             )
             if on_events is not None and end > start:
                 on_events(end - start)
             start, begin = end, stop
-        return features, rows, asked_features, asked_rows
+        return features, rings, asked_features, asked_rings
 
     def export(self) -> dict[str, Array]:
         """The whole state as arrays, the same of equal states whatever led to them.
@@ -142,7 +153,7 @@ class StreamState:
             "edge_source": np.zeros(e, np.int32),
             "edge_target": np.zeros(e, np.int32),
             "edge_x": np.zeros(e, np.float64),
-            **dict(zip(_RING_NAMES, _rows(n, self.ring), strict=True)),
+            **dict(zip(_RING_NAMES, _rings(n, self.ring), strict=True)),
             "totals": np.zeros(2, np.int64),
             "total_x": np.zeros(1, np.float64),
         }
@@ -157,7 +168,7 @@ class StreamState:
         """
         shapes = {name: a.shape for name, a in arrays.items()}
         n, e = (len(arrays[name]) if name in arrays else 0 for name in ("counts", "edge_x"))
-        ring = dict(zip(_RING_NAMES, _rows(0, self.ring), strict=True))
+        ring = dict(zip(_RING_NAMES, _rings(0, self.ring), strict=True))
         expected: dict[str, tuple[Any, tuple[int, ...]]] = {
             "counts": (np.int64, (n, 4)),
             "sums": (np.float64, (n, 3)),
@@ -174,13 +185,22 @@ class StreamState:
             if name not in arrays or arrays[name].dtype != dtype or shapes[name] != shape:
                 found = f"{arrays[name].dtype} {shapes[name]}" if name in arrays else "nothing"
                 raise ValueError(f"stored state: {name} is {found}; expected {np.dtype(dtype)} {shape}")
-            kept[name] = np.ascontiguousarray(arrays[name])
+            # The extension takes writable arrays only.
+            kept[name] = np.require(arrays[name], requirements=["C", "W"])
         source, target = kept["edge_source"], kept["edge_target"]
         if e and (min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= n):
             raise ValueError(f"stored state: an edge has an end outside the {n} nodes")
         order = source.astype(np.int64) * n + target
         if (np.diff(order) <= 0).any() or (source == target).any():
             raise ValueError("stored state: the edges are not distinct pairs of two nodes, sorted by both ends")
+        counts, peers = kept["counts"], kept["ring_peer"]
+        there = np.arange(self.ring) < counts.sum(axis=1, keepdims=True)
+        if (
+            (counts < 0).any()
+            or ((kept["ring_event"] >= 0) != there).any()
+            or ((peers < 0) | (peers >= n))[there].any()
+        ):
+            raise ValueError("stored state: the newest events do not agree with the counts")
         self._impl.load(kept)
 
 
@@ -188,7 +208,7 @@ def checked_events(source: Array, target: Array, x: Array, time: Array) -> Event
     """The columns of events as int64, int64, float64 and int64, after their checks.
 
     Raises:
-        ValueError: lengths or types differ, times decrease, an id is not in ``[0, 2**31 - 1)`` or x not in [-1, 1].
+        ValueError: lengths or types differ, times decrease, an id is not in ``[0, 2**30 - 1)`` or x not in [-1, 1].
     """
     source, target, time = _columns(source=source, target=target, time=time)
     values = np.ascontiguousarray(x, np.float64)
@@ -213,7 +233,7 @@ def take(events: Events, order: Array) -> Events:
 _RING_NAMES = ("ring_peer", "ring_time", "ring_x", "ring_role", "ring_event")
 
 
-def _rows(*shape: int) -> Rows:
+def _rings(*shape: int) -> Rings:
     return (
         np.zeros(shape, np.int64),
         np.zeros(shape, np.int64),

@@ -18,6 +18,8 @@ _NO_COUNTS = [0, 0, 0, 0]
 _NO_SUMS = [0.0, 0.0, 0.0]
 
 Array = npt.NDArray[Any]
+Rings = tuple[Array, Array, Array, Array, Array]
+"""Peer, time, x, role and number of the newest events of nodes."""
 
 
 class PythonStreamState:
@@ -55,8 +57,9 @@ class PythonStreamState:
         for i, (u, v, t) in enumerate(zip(source.tolist(), target.tolist(), time.tolist(), strict=True)):
             out[i] = self._row(u, v, t)
 
-    def neighbors(self, nodes: Array, peer: Array, time: Array, x: Array, role: Array, event: Array) -> None:
+    def neighbors(self, nodes: Array, rings: Rings) -> None:
         """Write the newest events of each node, newest first; ``event`` is -1 where there are no more."""
+        peer, time, x, role, event = rings
         event[...] = -1
         for array in (peer, time, x, role):
             array[...] = 0
@@ -65,9 +68,9 @@ class PythonStreamState:
                 for k, entry in enumerate(reversed(self._rings[node])):
                     peer[i, k], time[i, k], x[i, k], role[i, k], event[i, k] = entry
 
-    def commit(self, source: Array, target: Array, x: Array, time: Array, event: Array) -> None:
-        """Apply events, one tie group after another; ``event`` is the number that a ring keeps of each."""
-        rows = list(zip(*(a.tolist() for a in (source, target, x, event)), strict=True))
+    def commit(self, source: Array, target: Array, x: Array, time: Array, number: Array) -> None:
+        """Apply events, one tie group after another; ``number`` is what a ring keeps of each."""
+        rows = list(zip(*(a.tolist() for a in (source, target, x, number)), strict=True))
         starts, times = _tie_groups(time)
         self._grow(source, target)
         for start, end, t in zip(starts, starts[1:], times, strict=False):
@@ -80,35 +83,36 @@ class PythonStreamState:
         x: Array,
         time: Array,
         row: Array,
+        rows: int,
         first_event: int,
         features: Array,
-        neighbors: tuple[Array, Array, Array, Array, Array],
+        rings: Rings,
         query_source: Array,
         query_target: Array,
         query_time: Array,
         query_features: Array,
-        query_neighbors: tuple[Array, Array, Array, Array, Array],
+        query_rings: Rings,
     ) -> None:
         """For each tie group: read the queries due by its time, then its events, and only then commit it.
 
-        Event i is written to ``row[i]`` of ``features`` and ``neighbors``, and has the number ``first_event +
-        row[i]``. Outputs of length 0 are not wanted. Queries later than every event are read at the end.
+        Event i is written to ``row[i]`` of the ``rows`` of ``features`` and ``rings``, and has the number
+        ``first_event + row[i]``. Outputs of length 0 are not wanted. Queries later than every event come last.
         """
-        rows = list(zip(*(a.tolist() for a in (source, target, x, row)), strict=True))
+        events = list(zip(*(a.tolist() for a in (source, target, x, row)), strict=True))
         asked = list(zip(query_source.tolist(), query_target.tolist(), query_time.tolist(), strict=True))
         starts, times = _tie_groups(time)
         self._grow(source, target)
         done = 0
         for start, end, t in zip(starts, starts[1:], times, strict=False):
             while done < len(asked) and asked[done][2] <= t:
-                self._read(*asked[done], done, query_features, query_neighbors)
+                self._read(*asked[done], done, query_features, query_rings)
                 done += 1
-            group = rows[start:end]
+            group = events[start:end]
             for u, v, _, at in group:
-                self._read(u, v, t, at, features, neighbors)
+                self._read(u, v, t, at, features, rings)
             self._apply([(u, v, value, first_event + at) for u, v, value, at in group], t)
         for i in range(done, len(asked)):
-            self._read(*asked[i], i, query_features, query_neighbors)
+            self._read(*asked[i], i, query_features, query_rings)
 
     def export(self, arrays: dict[str, Array]) -> None:
         """Write the whole state into arrays of the sizes that :func:`signwise._native._graph.export` gives them."""
@@ -120,7 +124,8 @@ class PythonStreamState:
         for name, column in zip(("edge_source", "edge_target", "edge_x"), zip(*edges, strict=True), strict=False):
             arrays[name][...] = column
         names = ("ring_peer", "ring_time", "ring_x", "ring_role", "ring_event")
-        self.neighbors(np.arange(n), *(arrays[name] for name in names))
+        peer, time, x, role, event = (arrays[name] for name in names)
+        self.neighbors(np.arange(n), (peer, time, x, role, event))
         arrays["totals"][...] = (self.num_events, self._positive)
         arrays["total_x"][...] = self._sum
 
@@ -148,11 +153,12 @@ class PythonStreamState:
             self._in.append({})
             self._rings.append(deque(maxlen=self.ring))
 
-    def _read(self, u: int, v: int, t: int, at: int, features: Array, neighbors: tuple[Array, ...]) -> None:
+    def _read(self, u: int, v: int, t: int, at: int, features: Array, rings: Rings) -> None:
         if len(features):
             features[at] = self._row(u, v, t)
-        if len(neighbors[0]):
-            self.neighbors(np.array([u, v]), *(array[at] for array in neighbors))
+        if len(rings[0]):
+            peer, time, x, role, event = rings
+            self.neighbors(np.array([u, v]), (peer[at], time[at], x[at], role[at], event[at]))
 
     def _smoothing(self) -> tuple[float, float]:
         return (self._sum + 0.1) / (self.num_events + 1), (self._positive + 9) / (self.num_events + 10)

@@ -73,9 +73,9 @@ class Neighbors:
     event: Ints
 
     @classmethod
-    def from_rows(cls, rows: _graph.Rows) -> Neighbors:
+    def from_rings(cls, rings: _graph.Rings) -> Neighbors:
         """The neighbors that the engine wrote."""
-        peer, time, x, role, event = rows
+        peer, time, x, role, event = rings
         return cls(peer=peer, time=time, x=x, role=role, mask=event >= 0, event=event)
 
 
@@ -134,6 +134,11 @@ class SignedState:
         """Number of events committed."""
         return self._engine.num_events
 
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes that the state holds; None where the extension was not built."""
+        return self._engine.nbytes
+
     def features(self, source: npt.ArrayLike, target: npt.ArrayLike, time: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The 34 running features of pairs, each at a time after every committed event.
 
@@ -162,7 +167,7 @@ class SignedState:
         Returns:
             Arrays of shape ``(B, ring)``.
         """
-        return Neighbors.from_rows(self._engine.neighbors(np.asarray(nodes)))
+        return Neighbors.from_rings(self._engine.neighbors(np.asarray(nodes)))
 
     def commit(self, source: npt.ArrayLike, target: npt.ArrayLike, x: npt.ArrayLike, time: npt.ArrayLike) -> None:
         """Apply events: whole tie groups, in order of time. The order within a group does not matter.

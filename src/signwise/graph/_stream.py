@@ -163,7 +163,7 @@ def _replay(
     columns = _graph.checked_events(stream.source, stream.target, x, stream.time)
     order = tie_order(*columns, stream.nodes)
     want_neighbors = events and ring > 0
-    features, rows, query_features, query_rows = state._engine.stream(
+    features, rings, query_features, query_rings = state._engine.stream(
         _graph.take(columns, order),
         order,
         asked,
@@ -176,7 +176,7 @@ def _replay(
     return Replay(
         features=features,
         query_features=query_features,
-        neighbors=Neighbors.from_rows(rows) if want_neighbors else None,
-        query_neighbors=Neighbors.from_rows(query_rows) if want_neighbors else None,
+        neighbors=Neighbors.from_rings(rings) if want_neighbors else None,
+        query_neighbors=Neighbors.from_rings(query_rings) if want_neighbors else None,
         state=state,
     )
