@@ -78,6 +78,8 @@ class StreamState {
   // Entries of lists of peers that the triads of all features so far have compared.
   std::int64_t triad_reads() const { return triad_reads_.load(std::memory_order_relaxed); }
 
+  // Makes room for nodes that are known to come; without it the room doubles when it is short.
+  void reserve(std::int64_t nodes);
   void features(const PairColumns& pairs, float* out) const;
   void neighbors(const std::int64_t* nodes, std::int64_t n, const RingRows& out) const;
   void commit(const EventColumns& events);
