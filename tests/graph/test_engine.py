@@ -343,6 +343,20 @@ def test_triads_walk_the_smaller_neighbourhood():
 
 
 @native
+def test_work_is_linear_in_the_events_at_bounded_degree():
+    """Every node rates 10 others and is rated by 10: no list has more than 20 peers, however long the stream."""
+    reads = []
+    for nodes in (500, 5000):
+        rng = np.random.default_rng(12)
+        source = np.repeat(np.arange(nodes), 10)
+        target = (source + np.tile(np.arange(1, 11), nodes)) % nodes
+        order = rng.permutation(10 * nodes)
+        stream = stream_of((source[order], target[order], np.ones(10 * nodes), np.arange(10 * nodes)))
+        reads.append(replay_stream(stream).state._engine.triad_reads / len(stream))
+    assert reads[1] == pytest.approx(reads[0], rel=0.02)
+
+
+@native
 def test_a_state_takes_no_more_than_the_stated_memory():
     """At most 32 bytes an edge and 24 for each entry of a ring, beside a fixed part of each node."""
     rng = np.random.default_rng(11)
