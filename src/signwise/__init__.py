@@ -24,6 +24,7 @@ _SUBPACKAGES = (
     "optim",
     "ortho",
     "progress",
+    "vsa",
 )
 
 __all__ = ["SignwiseError", "__version__", *_SUBPACKAGES]  # noqa: PLE0604 - _SUBPACKAGES holds strings
