@@ -21,3 +21,4 @@ void bind_graph(nb::module_& m);
 void bind_optim(nb::module_& m);
 void bind_ortho(nb::module_& m);
 void bind_runtime(nb::module_& m);
+void bind_vsa(nb::module_& m);

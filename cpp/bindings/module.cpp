@@ -7,4 +7,5 @@ NB_MODULE(_core, m) {
   bind_optim(m);
   bind_ortho(m);
   bind_runtime(m);
+  bind_vsa(m);
 }

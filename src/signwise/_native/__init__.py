@@ -8,6 +8,7 @@ from . import _bits as _bits
 from . import _graph as _graph
 from . import _optim as _optim
 from . import _ortho as _ortho
+from . import _vsa as _vsa
 from ._runtime import ISA_NAMES as ISA_NAMES
 from ._runtime import active_isa as active_isa
 from ._runtime import available as available

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _ortho_numpy, _vsa_numpy, _vsa_walk
+from . import _ortho_numpy, _runtime, _vsa_numpy, _vsa_walk
 from ._vsa_numpy import Collected as Collected
 from ._vsa_numpy import Spec as Spec
 from ._vsa_walk import path_text as path_text
 
 Output = Literal["int32", "int64", "float32", "bits"]
 Loads = Callable[[Any], Any]
+
+_DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "bits": np.uint8}
 
 
 @dataclass(frozen=True)
@@ -27,69 +31,119 @@ class Failure:
 
 
 class Encoder:
-    """The encoder of one specification, native where the extension is there."""
+    """The encoder of one specification, native where the extension is there.
+
+    Token buffers come from :meth:`read` or :meth:`walk`; a list of bytes objects does too.
+    """
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.skipped = 0
         self._fallback = _vsa_numpy.Encoder(spec)
+        self._made: Any = None
 
-    def read(self, items: Sequence[Any], loads: Loads, *, stop: bool = False) -> tuple[Sequence[bytes], list[Failure]]:
+    def read(
+        self, items: Sequence[Any], loads: Loads, *, stop: bool = False
+    ) -> tuple[Sequence[bytes], list[Failure]]:
         """Parse and walk items (dict, list, or JSON str or bytes for ``loads``) into token buffers.
 
         Items that fail are left out of the buffers and listed; with ``stop`` the first ends the reading.
         """
-        buffers: list[bytes] = []
+        core = _runtime.core()
+        listed = items if type(items) is list else list(items)
+        buffers: Any = core.TokenBatch() if core else []
         failures: list[Failure] = []
-        for i, item in enumerate(items):
+        at = 0
+        while at < len(listed):
+            if core:
+                at = buffers.read(listed, at, loads, unicodedata.normalize)
+                if at == len(listed):
+                    break
+            # The kernel stops where it finds a fault; the walk in Python says which.
             try:
-                buffers.append(_vsa_walk.walk(_parsed(item, loads)))
+                buffers.append(_vsa_walk.walk(_parsed(listed[at], loads)))
             except (TypeError, ValueError) as error:
-                failures.append(Failure(i, error))
+                failures.append(Failure(at, error))
                 if stop:
                     break
+            at += 1
         return buffers, failures
 
     def walk(self, document: Any) -> bytes:
         """Tokens of one parsed document, which may be a scalar."""
+        core = _runtime.core()
+        if core:
+            batch = core.TokenBatch()
+            if batch.walk(document, unicodedata.normalize):
+                return bytes(batch[0])
         return _vsa_walk.walk(document)
 
     def subtree_hash(self, tokens: bytes) -> int:
         """h of the value that the tokens state."""
-        return self._fallback.subtree_hash(tokens)
+        core = _runtime.core()
+        return int(self._native(core).subtree_hash(tokens)) if core else self._fallback.subtree_hash(tokens)
 
     def encode(self, buffers: Sequence[bytes], output: Output) -> NDArray[Any]:
-        """The vectors of token buffers, one a row.
+        """The vectors of token buffers, one a row: ``(n, d)``, or uint8 ``(n, d/8)`` for ``bits``.
 
         ``int64`` is modulo 2^64. ``int32`` raises OverflowError where a component does not fit. Adds to
         ``skipped`` the objects whose conjunctions were skipped.
         """
-        acc = np.zeros((len(buffers), self.spec.d), np.int64)
-        for row, tokens in zip(acc, buffers, strict=True):
-            row[:] = self._fallback.encode(tokens)[0]
-        self.skipped += self._fallback.skipped
-        self._fallback.skipped = 0
-        return finish(acc, output, self.spec)
+        core = _runtime.core()
+        if not core:
+            acc = np.zeros((len(buffers), self.spec.d), np.int64)
+            for i in range(len(buffers)):
+                acc[i] = self._fallback.encode(buffers[i])[0]
+            self.skipped += self._fallback.skipped
+            self._fallback.skipped = 0
+            return self._finished(acc, output)
+        width = self.spec.d // 8 if output == "bits" else self.spec.d
+        out = np.empty((len(buffers), width), _DTYPES[output])
+        misfit, skipped = self._native(core).encode(_batch(core, buffers), output, out, _runtime.num_threads())
+        self.skipped += skipped
+        if misfit >= 0:
+            raise _no_fit(misfit)
+        return out
 
-    def collect(self, buffers: Iterable[bytes]) -> list[Collected]:
-        """What each document adds to a fit."""
-        return [self._fallback.collect(tokens) for tokens in buffers]
+    def collect(self, buffers: Sequence[bytes]) -> list[Collected]:
+        """What documents add to a fit, in one piece or several."""
+        core = _runtime.core()
+        if not core:
+            return [self._fallback.collect(buffers[i]) for i in range(len(buffers))]
+        parts = self._native(core).collect(_batch(core, buffers), _runtime.num_threads())
+        return [Collected(len(buffers), *parts)]
+
+    def _native(self, core: Any) -> Any:
+        if self._made is None:
+            fields = {field.name: getattr(self.spec, field.name) for field in dataclasses.fields(self.spec)}
+            self._made = core.VsaEncoder(**fields)
+        return self._made
+
+    def _finished(self, acc: NDArray[np.int64], output: Output) -> NDArray[Any]:
+        if output == "int64":
+            return acc
+        if output == "int32":
+            misfit = ((acc > 2**31 - 1) | (acc < -(2**31))).any(-1)
+            if misfit.any():
+                raise _no_fit(int(np.flatnonzero(misfit)[0]))
+            return acc.astype(np.int32)
+        if output == "float32":
+            return _vsa_numpy.float_rows(acc)
+        tie = np.array([self._fallback.hash(_vsa_numpy.TIE, b"")], np.uint64)
+        return _vsa_numpy.bit_rows(acc, _ortho_numpy.atom_words(tie, self.spec.d)[0])
 
 
-def finish(acc: NDArray[np.int64], output: Output, spec: Spec) -> NDArray[Any]:
-    """Integer rows, int64, in the asked form."""
-    if output == "int64":
-        return acc
-    if output == "int32":
-        if acc.size and (acc.max() > 2**31 - 1 or acc.min() < -(2**31)):
-            row = int(np.flatnonzero((acc > 2**31 - 1).any(-1) | (acc < -(2**31)).any(-1))[0])
-            raise OverflowError(f"document {row}: a component does not fit int32; take float32, bits or int64")
-        return acc.astype(np.int32)
-    if output == "float32":
-        return _vsa_numpy.float_rows(acc)
-    encoder = _vsa_numpy.Encoder(spec)
-    tie = _ortho_numpy.atom_words(np.array([encoder.hash(_vsa_numpy.TIE, b"")], np.uint64), spec.d)[0]
-    return _vsa_numpy.bit_rows(acc, tie)
+def _no_fit(row: int) -> OverflowError:
+    return OverflowError(f"document {row + 1}: a component does not fit int32; take float32 or bits")
+
+
+def _batch(core: Any, buffers: Sequence[bytes]) -> Any:
+    if isinstance(buffers, core.TokenBatch):
+        return buffers
+    batch = core.TokenBatch()
+    for tokens in buffers:
+        batch.append(tokens)
+    return batch
 
 
 def _parsed(item: Any, loads: Loads) -> Any:

@@ -98,8 +98,9 @@ class Spec:
 
 @dataclass
 class Collected:
-    """What one document adds to a fit."""
+    """What documents add to a fit: their number, the distinct terms of each, and their numbers."""
 
+    documents: int
     terms: Words
     paths: Words
     priorities: Words
@@ -388,7 +389,7 @@ class Encoder:
             for view in operators:
                 frame.acc += self.under(view, inner.acc)
                 frame.total += inner.total
-            frame.skipped += inner.skipped
+            frame.skipped += inner.skipped if operators else 0
             if self.spec.arrays & ADJ and op == ARRAY and before is not None:
                 self.add(frame, adjacent, self.signs(_fold(before, element)), rounded(1024, omega, 1.0))
             before = element
@@ -442,6 +443,7 @@ class Encoder:
         into = _Collector(self.spec.idf, self.subtree_hash(tokens))
         run(self._hash(Reader(tokens), into))
         return Collected(
+            1,
             np.array(sorted(into.terms), np.uint64),
             np.array([path for path, _, _ in into.numbers], np.uint64),
             np.array([priority for _, priority, _ in into.numbers], np.uint64),

@@ -51,7 +51,7 @@ class FitState:
         """Count documents."""
         self._check_open()
         for item in collected:
-            self.documents += 1
+            self.documents += item.documents
             self._pending.append(item)
             self._pending_size += len(item.terms) + len(item.values)
         if self._pending_size > _PENDING:
