@@ -49,7 +49,9 @@ class Walk {
  public:
   Walk(const VsaEncoder::Tables& tables, Operators& operators)
       : t_(tables), operators_(operators), code_(static_cast<std::size_t>(tables.words)),
-        lane_bits_(static_cast<std::size_t>(tables.spec.d / 16)),
+        lane_scratch_(static_cast<std::size_t>(tables.spec.d / 16)),
+        lane_bits_(static_cast<std::size_t>(tables.spec.d / 16)), number_bits_(kKeptNumbers, kNoNumber),
+        number_codes_(kKeptNumbers * static_cast<std::size_t>(tables.words)),
         hashed_(tables.spec.adj || tables.spec.conjunctions) {}
 
   std::int64_t skipped = 0;
@@ -311,7 +313,7 @@ class Walk {
 
   void number(Frame<Acc>& frame, const Places& places, double omega, double x) {
     const VsaStat* stat = places.at[0]->stat;
-    if (!stat) return lanes(frame, places, t_.raw, raw_number(x), rounded(1024, omega, 1.0));
+    if (!stat) return add_code(frame, places, raw_code(x), rounded(1024, omega, 1.0));
     const double z = (x - stat->center) / stat->scale;
     const double linear = 1024 * omega * kHalf * std::min(4.0, std::max(-4.0, z));
     const auto weight = static_cast<std::int64_t>(
@@ -326,20 +328,39 @@ class Walk {
           for (std::int64_t j = 0; j < t_.words; ++j) code[j] = ~code[j];
       }
     }
-    lanes(frame, places, t_.fitted, std::min(0x1p20, std::max(-0x1p20, z)), rounded(1024, omega, kHalf));
+    lanes(t_.fitted, std::min(0x1p20, std::max(-0x1p20, z)), code_.data());
+    add_code(frame, places, code_.data(), rounded(1024, omega, kHalf));
   }
 
-  void lanes(Frame<Acc>& frame, const Places& places, const Lanes& table, double z, std::int64_t weight) {
-    frame.expect(static_cast<double>(weight) * places.count);
+  // Small whole numbers and the like come again and again: the last code of each place is kept.
+  const U64* raw_code(double x) {
+    U64 bits;
+    std::memcpy(&bits, &x, 8);
+    const auto place = static_cast<std::size_t>(mix64(bits) % kKeptNumbers);
+    U64* code = number_codes_.data() + place * static_cast<std::size_t>(t_.words);
+    if (number_bits_[place] != bits) {
+      lanes(t_.raw, raw_number(x), code);
+      number_bits_[place] = bits;
+    }
+    return code;
+  }
+
+  void lanes(const Lanes& table, double z, U64* code) {
     const auto count = static_cast<std::int64_t>(lane_bits_.size());
-    lane_scratch_.resize(lane_bits_.size());
     vsa_kernels().lanes(z, table.g.data(), table.inverse.data(), table.offset.data(), count, lane_scratch_.data(),
                         lane_bits_.data());
-    std::memcpy(code_.data(), lane_bits_.data(), 2 * lane_bits_.size());
-    for (int p = 0; p < places.count; ++p)
-      vsa_kernels().rotated_code(code_.data(), places.at[p]->mask, places.at[p]->shift, t_.words,
-                                 operators_.scratch(), frame.code(weight));
+    std::memcpy(code, lane_bits_.data(), 2 * lane_bits_.size());
   }
+
+  void add_code(Frame<Acc>& frame, const Places& places, const U64* code, std::int64_t weight) {
+    frame.expect(static_cast<double>(weight) * places.count);
+    for (int p = 0; p < places.count; ++p)
+      vsa_kernels().rotated_code(code, places.at[p]->mask, places.at[p]->shift, t_.words, operators_.scratch(),
+                                 frame.code(weight));
+  }
+
+  static constexpr std::size_t kKeptNumbers = 64;
+  static constexpr U64 kNoNumber = ~U64{0};  // the bits of a NaN
 
   const VsaEncoder::Tables& t_;
   Operators& operators_;
@@ -348,6 +369,7 @@ class Walk {
   Parts parts_;
   std::vector<U64> code_, hashes_, scalars_, pairs_, lane_scratch_;
   std::vector<std::uint16_t> lane_bits_;
+  std::vector<U64> number_bits_, number_codes_;
   std::vector<std::pair<std::int64_t, U64>> weighed_;
   bool hashed_;
 };

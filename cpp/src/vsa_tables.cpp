@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "signwise/vsa_kernels.hpp"
+
 namespace signwise {
 namespace vsa {
 namespace {
@@ -64,7 +66,8 @@ void Parts::read(Text text, bool with_words, bool with_grams, U64 word_seed, U64
   if (with_grams) {
     hashes_.clear();
     if (ascii) {
-      for (const std::uint8_t* p = first; p + 3 <= last; ++p) hashes_.push_back(xxh64(p, 3, gram_seed));
+      hashes_.resize(text.size);
+      vsa_kernels().hash_threes(first, static_cast<std::int64_t>(text.size), gram_seed, hashes_.data());
     } else {
       const std::uint8_t *a = first, *b = a + 1, *c = b + code_point_bytes(*b);
       while (c < last) {
@@ -90,6 +93,10 @@ void Parts::count(std::vector<Counted>& counted) {
       else
         counted.push_back({h, 1});
     }
+    return;
+  }
+  if (n <= 64 && vsa_kernels().distinct(hashes_.data(), static_cast<std::int64_t>(n))) {
+    for (const U64 h : hashes_) counted.push_back({h, 1});
     return;
   }
   std::size_t size = 32;

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace signwise {
@@ -23,9 +25,26 @@ enum class Token : std::uint8_t {
 
 constexpr int kMaxDepth = 1024;
 
+// Leaves new elements as they are: what is appended is written at once.
+template <class T>
+struct Uninitialized : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = Uninitialized<U>;
+  };
+  template <class U>
+  void construct(U* p) noexcept {
+    ::new (static_cast<void*>(p)) U;
+  }
+  template <class U, class... Args>
+  void construct(U* p, Args&&... args) {
+    ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
+  }
+};
+
 // Token buffers of several documents, one after the other.
 struct TokenBatch {
-  std::vector<std::uint8_t> data;
+  std::vector<std::uint8_t, Uninitialized<std::uint8_t>> data;
   std::vector<std::size_t> ends;
 
   std::size_t size() const { return ends.size(); }

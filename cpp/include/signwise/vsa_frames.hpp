@@ -68,10 +68,17 @@ class Frame {
   }
 
   // Counts n <= kMostCounted atoms; then each turn adds them under one operator.
-  void count_atoms(const U64* hashes, int n) { vsa_kernels().count_atoms(hashes, n, words_, counts_.data()); }
+  void count_atoms(const U64* hashes, int n) {
+    vsa_kernels().count_atoms(hashes, n, words_, counts_.data());
+    std::memcpy(counts_.data() + d_, counts_.data(), size(d_));
+  }
   void add_counted(const U64* mask, std::int64_t shift, std::int64_t weight, int n) {
-    vsa_kernels().signed_rotation(counts_.data(), mask, shift, words_, turned_.data());
-    add(turned_.data(), weight, n);
+    if (fits_small(weight, n)) {
+      vsa_kernels().add16_under(counts_.data(), mask, shift, static_cast<std::int16_t>(weight), words_, small_.data());
+    } else {
+      vsa_kernels().signed_rotation(counts_.data(), mask, shift, words_, turned_.data());
+      add_large(turned_.data(), weight);
+    }
   }
 
   // Adds a finished frame under an operator.
@@ -114,18 +121,24 @@ class Frame {
   void flush(Waiting& w) {
     const int n = w.count;
     vsa_kernels().count_codes(waiting_.data() + (&w - waits_) * kWaiting * words_, n, words_, counts_.data());
-    add(counts_.data(), w.weight, n);
+    if (fits_small(w.weight, n))
+      vsa_kernels().add16(counts_.data(), static_cast<std::int16_t>(w.weight), d_, small_.data());
+    else
+      add_large(counts_.data(), w.weight);
     w.count = 0;
   }
 
-  void add(const std::int8_t* x, std::int64_t weight, int n) {
+  // Makes room for n codes in the 16-bit sums; false where they are too heavy for them.
+  bool fits_small(std::int64_t weight, int n) {
     constexpr std::int64_t kMost = 32767;
-    if (weight <= kMost && weight * n <= kMost) {
-      const std::int64_t bound = weight * n;
-      if (bound > kMost - small_bound_) spill();
-      small_bound_ += bound;
-      vsa_kernels().add16(x, static_cast<std::int16_t>(weight), d_, small_.data());
-    } else if constexpr (sizeof(Acc) == 4) {
+    if (weight > kMost || weight * n > kMost) return false;
+    if (weight * n > kMost - small_bound_) spill();
+    small_bound_ += weight * n;
+    return true;
+  }
+
+  void add_large(const std::int8_t* x, std::int64_t weight) {
+    if constexpr (sizeof(Acc) == 4) {
       vsa_kernels().add32(x, static_cast<std::int32_t>(weight), d_, acc_.data());
     } else {
       for (std::int64_t i = 0; i < d_; ++i)

@@ -20,9 +20,12 @@ struct VsaKernels {
   // x[i] = sum over n <= kMostCounted codes of their sign i, codes given or atoms of hashes; x holds d.
   void (*count_codes)(const std::uint64_t* codes, int n, std::int64_t words, std::int8_t* x);
   void (*count_atoms)(const std::uint64_t* hashes, int n, std::int64_t words, std::int8_t* x);
-  // y[i] = s[i] x[(i - r) mod d], s the signs of the mask; x holds 2 d, and its second half is overwritten.
-  void (*signed_rotation)(std::int8_t* x, const std::uint64_t* mask, std::int64_t r, std::int64_t words,
+  // y[i] = s[i] x[(i - r) mod d], s the signs of the mask; x holds its d components twice.
+  void (*signed_rotation)(const std::int8_t* x, const std::uint64_t* mask, std::int64_t r, std::int64_t words,
                           std::int8_t* y);
+  // acc[i] += weight s[i] x[(i - r) mod d].
+  void (*add16_under)(const std::int8_t* x, const std::uint64_t* mask, std::int64_t r, std::int16_t weight,
+                      std::int64_t words, std::int16_t* acc);
   // acc[i] += weight x[i].
   void (*add16)(const std::int8_t* x, std::int16_t weight, std::int64_t d, std::int16_t* acc);
   void (*add32)(const std::int8_t* x, std::int32_t weight, std::int64_t d, std::int32_t* acc);
@@ -31,6 +34,10 @@ struct VsaKernels {
   // acc[i] += s[i] inner[(i - r) mod d].
   void (*add_frame)(const std::int32_t* inner, const std::uint64_t* mask, std::int64_t r, std::int64_t words,
                     std::int32_t* acc);
+  // XXH64 of the n runs of three bytes that begin at text[0], text[1], ...
+  void (*hash_threes)(const std::uint8_t* text, std::int64_t n, std::uint64_t seed, std::uint64_t* out);
+  // Whether no two of n hashes are equal; may say no where they agree in their lower half.
+  bool (*distinct)(const std::uint64_t* hashes, std::int64_t n);
   // Sixteen bits of mix(g ^ mix(floor(z inverse + offset))) for each lane.
   void (*lanes)(double z, const std::uint64_t* g, const double* inverse, const double* offset, std::int64_t lanes,
                 std::uint64_t* scratch, std::uint16_t* out);

@@ -224,30 +224,66 @@ void count_atoms(const U64* hashes, int n, std::int64_t words, std::int8_t* x) {
 
 // ---- Accumulating ------------------------------------------------------------------------------------------
 
-inline void signed_rotation(std::int8_t* x, const U64* mask, std::int64_t r, std::int64_t words, std::int8_t* y) {
-  const std::int64_t d = 64 * words;
-  std::memcpy(x + d, x, static_cast<std::size_t>(d));
-  const std::int8_t* from = x + d - r;
+// Bytes i .. i + 63 of s * R^r x for one word of signs.
+#if defined(__AVX512BW__)
+inline __m512i signed_bytes(const std::int8_t* from, U64 signs) {
+  const __m512i v = _mm512_loadu_si512(from);
+  return _mm512_mask_sub_epi8(v, signs, _mm512_setzero_si512(), v);
+}
+#elif defined(__AVX2__)
+inline __m256i signed_bytes(const std::int8_t* from, U64 signs, int half) {
+  const __m256i which = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
+                                         3, 3, 3, 3, 3);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
+  const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(signs >> (32 * half))), which);
+  const __m256i on = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
+  const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32 * half));
+  return _mm256_sub_epi8(_mm256_xor_si256(v, on), on);
+}
+#endif
+
+inline void signed_rotation(const std::int8_t* x, const U64* mask, std::int64_t r, std::int64_t words, std::int8_t* y) {
+  const std::int8_t* from = x + 64 * words - r;
   for (std::int64_t j = 0; j < words; ++j) {
 #if defined(__AVX512BW__)
-    const __m512i v = _mm512_loadu_si512(from + 64 * j);
-    _mm512_storeu_si512(y + 64 * j, _mm512_mask_sub_epi8(v, mask[j], _mm512_setzero_si512(), v));
+    _mm512_storeu_si512(y + 64 * j, signed_bytes(from + 64 * j, mask[j]));
 #elif defined(__AVX2__)
-    const __m256i which = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3,
-                                           3, 3, 3, 3, 3, 3);
-    const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
-    for (int half = 0; half < 2; ++half) {
-      const int part = static_cast<int>(mask[j] >> (32 * half));
-      const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(part), which);
-      const __m256i on = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
-      const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 64 * j + 32 * half));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 64 * j + 32 * half),
-                          _mm256_sub_epi8(_mm256_xor_si256(v, on), on));
-    }
+    for (int half = 0; half < 2; ++half)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 64 * j + 32 * half), signed_bytes(from + 64 * j, mask[j], half));
 #else
     for (int i = 0; i < 64; ++i) {
       const std::int8_t v = from[64 * j + i];
       y[64 * j + i] = static_cast<std::int8_t>((mask[j] >> i) & 1 ? -v : v);
+    }
+#endif
+  }
+}
+
+inline void add16_under(const std::int8_t* x, const U64* mask, std::int64_t r, std::int16_t weight, std::int64_t words,
+                        std::int16_t* __restrict acc) {
+  const std::int8_t* from = x + 64 * words - r;
+  for (std::int64_t j = 0; j < words; ++j) {
+    std::int16_t* to = acc + 64 * j;
+#if defined(__AVX512BW__)
+    const __m512i v = signed_bytes(from + 64 * j, mask[j]), w = _mm512_set1_epi16(weight);
+    const __m512i low = _mm512_mullo_epi16(_mm512_cvtepi8_epi16(_mm512_castsi512_si256(v)), w);
+    const __m512i high = _mm512_mullo_epi16(_mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(v, 1)), w);
+    _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_loadu_si512(to), low));
+    _mm512_storeu_si512(to + 32, _mm512_add_epi16(_mm512_loadu_si512(to + 32), high));
+#elif defined(__AVX2__)
+    const __m256i w = _mm256_set1_epi16(weight);
+    for (int half = 0; half < 2; ++half) {
+      const __m256i v = signed_bytes(from + 64 * j, mask[j], half);
+      auto* at = reinterpret_cast<__m256i*>(to + 32 * half);
+      const __m256i low = _mm256_mullo_epi16(_mm256_cvtepi8_epi16(_mm256_castsi256_si128(v)), w);
+      const __m256i high = _mm256_mullo_epi16(_mm256_cvtepi8_epi16(_mm256_extracti128_si256(v, 1)), w);
+      _mm256_storeu_si256(at, _mm256_add_epi16(_mm256_loadu_si256(at), low));
+      _mm256_storeu_si256(at + 1, _mm256_add_epi16(_mm256_loadu_si256(at + 1), high));
+    }
+#else
+    for (int i = 0; i < 64; ++i) {
+      const int v = from[64 * j + i];
+      to[i] = static_cast<std::int16_t>(to[i] + weight * ((mask[j] >> i) & 1 ? -v : v));
     }
 #endif
   }
@@ -298,6 +334,34 @@ inline void add_frame(const std::int32_t* inner, const U64* mask, std::int64_t r
   }
 }
 
+// ---- Hashes of 3-grams -------------------------------------------------------------------------------------
+
+inline void hash_threes(const std::uint8_t* text, std::int64_t n, U64 seed, U64* __restrict out) {
+  constexpr U64 kP1 = 0x9E3779B185EBCA87u, kP2 = 0xC2B2AE3D27D4EB4Fu, kP3 = 0x165667B19E3779F9u,
+                kP5 = 0x27D4EB2F165667C5u;
+  const U64 start = seed + kP5 + 3;
+  for (std::int64_t i = 0; i < n; ++i) {
+    U64 acc = start ^ (text[i] * kP5);
+    acc = ((acc << 11) | (acc >> 53)) * kP1;
+    acc ^= text[i + 1] * kP5;
+    acc = ((acc << 11) | (acc >> 53)) * kP1;
+    acc ^= text[i + 2] * kP5;
+    acc = ((acc << 11) | (acc >> 53)) * kP1;
+    acc = (acc ^ (acc >> 33)) * kP2;
+    acc = (acc ^ (acc >> 29)) * kP3;
+    out[i] = acc ^ (acc >> 32);
+  }
+}
+
+inline bool distinct(const U64* hashes, std::int64_t n) {
+  for (std::int64_t i = 1; i < n; ++i) {
+    U64 same = 0;
+    for (std::int64_t j = 0; j < i; ++j) same |= static_cast<U64>(hashes[j] == hashes[i]);
+    if (same) return false;
+  }
+  return true;
+}
+
 // ---- Numbers -----------------------------------------------------------------------------------------------
 
 // Bins stay below 2^31: |z| <= 2^20 under steps of at least 1, or <= 720 under steps of at least 2^-6.
@@ -324,6 +388,18 @@ inline std::int64_t squares(const std::int32_t* acc, std::int64_t d) {
 inline void divided(const std::int32_t* acc, double norm, std::int64_t d, float* __restrict out) {
   const double reciprocal = 1 / norm;
   for (std::int64_t j = 0; j < d; j += 64) {
+#if defined(__AVX512F__)
+    const __m512d factor = _mm512_set1_pd(reciprocal);
+    const __m512i tail = _mm512_set1_epi64(0x1FFFFFFF), first = _mm512_set1_epi64(0x0FFFFFFC);
+    unsigned near = 0;
+    for (std::int64_t i = j; i < j + 64; i += 8) {
+      const __m512d q = _mm512_mul_pd(
+          _mm512_cvtepi32_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(acc + i))), factor);
+      const __m512i past = _mm512_sub_epi64(_mm512_and_si512(_mm512_castpd_si512(q), tail), first);
+      near |= _mm512_cmple_epu64_mask(past, _mm512_set1_epi64(8));
+      _mm256_storeu_ps(out + i, _mm512_cvtpd_ps(q));
+    }
+#else
     U64 near = 0;
     for (std::int64_t i = j; i < j + 64; ++i) {
       const double q = acc[i] * reciprocal;
@@ -332,6 +408,7 @@ inline void divided(const std::int32_t* acc, double norm, std::int64_t d, float*
       near |= static_cast<U64>(((bits & 0x1FFFFFFFu) - 0x0FFFFFFCu) <= 8);
       out[i] = static_cast<float>(q);
     }
+#endif
     if (near)
       for (std::int64_t i = j; i < j + 64; ++i) out[i] = static_cast<float>(acc[i] / norm);
   }
@@ -358,8 +435,9 @@ inline void packed(const std::int32_t* acc, const U64* tie, std::int64_t words, 
 
 template <int N>
 constexpr VsaKernels make_kernels() {
-  return {rotated_code<N>, rotated_atom<N>, count_codes<N>, count_atoms<N>, signed_rotation, add16, add32,
-          spill,           add_frame,       lanes,          squares,        divided,         packed};
+  return {rotated_code<N>, rotated_atom<N>, count_codes<N>, count_atoms<N>, signed_rotation, add16_under,
+          add16,           add32,           spill,          add_frame,      hash_threes,     distinct,
+          lanes,           squares,         divided,        packed};
 }
 
 }  // namespace vsa_loops

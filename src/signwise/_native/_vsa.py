@@ -83,22 +83,26 @@ class Encoder:
         core = _runtime.core()
         return int(self._native(core).subtree_hash(tokens)) if core else self._fallback.subtree_hash(tokens)
 
-    def encode(self, buffers: Sequence[bytes], output: Output) -> NDArray[Any]:
-        """The vectors of token buffers, one a row: ``(n, d)``, or uint8 ``(n, d/8)`` for ``bits``.
+    def rows(self, count: int, output: Output) -> NDArray[Any]:
+        """Uninitialised rows for vectors: ``(count, d)``, or uint8 ``(count, d/8)`` for ``bits``."""
+        return np.empty((count, self.spec.d // 8 if output == "bits" else self.spec.d), _DTYPES[output])
+
+    def encode(self, buffers: Sequence[bytes], output: Output, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """The vectors of token buffers, one a row, in new :meth:`rows` or those given.
 
         ``int64`` is modulo 2^64. ``int32`` raises OverflowError where a component does not fit. Adds to
         ``skipped`` the objects whose conjunctions were skipped.
         """
         core = _runtime.core()
+        out = self.rows(len(buffers), output) if out is None else out
         if not core:
             acc = np.zeros((len(buffers), self.spec.d), np.int64)
             for i in range(len(buffers)):
                 acc[i] = self._fallback.encode(buffers[i])[0]
             self.skipped += self._fallback.skipped
             self._fallback.skipped = 0
-            return self._finished(acc, output)
-        width = self.spec.d // 8 if output == "bits" else self.spec.d
-        out = np.empty((len(buffers), width), _DTYPES[output])
+            out[:] = self._finished(acc, output)
+            return out
         misfit, skipped = self._native(core).encode(_batch(core, buffers), output, out, _runtime.num_threads())
         self.skipped += skipped
         if misfit >= 0:

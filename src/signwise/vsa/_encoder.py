@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -198,15 +198,25 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             TypeError: a bare str, or a document of another type.
             OSError: the file cannot be read.
         """
-        parts, rejects, skipped = [], [], 0
-        for batch in self.transform_batches(X, on_error=on_error):
-            parts.append(batch.vectors)
+        kernel, output = self._kernel(), self._output(None)
+        kernel.skipped = 0
+        rejects: list[Reject] = []
+        # Where the number of documents is known the rows are made at once, and none is copied.
+        vectors = kernel.rows(len(X), output) if isinstance(X, Sized) else None
+        parts: list[Vectors] = []
+        at = 0
+        for batch in read_batches(X, kernel, on_error):
+            count = len(batch.lines)
+            if vectors is None:
+                parts.append(kernel.encode(batch.buffers, output))
+            else:
+                kernel.encode(batch.buffers, output, vectors[at : at + count])
+            at += count
             rejects += batch.rejects
-            skipped += self.conjunctions_skipped_
-        self.rejects_, self.conjunctions_skipped_ = rejects, skipped
-        if not parts:
-            return self._kernel().encode([], self._output(None))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        self.rejects_, self.conjunctions_skipped_ = rejects, kernel.skipped
+        if vectors is not None:
+            return vectors if at == len(vectors) else vectors[:at].copy()
+        return np.concatenate(parts) if parts else kernel.rows(0, output)
 
     def transform_batches(
         self,
