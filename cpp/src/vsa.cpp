@@ -278,7 +278,7 @@ class Walk {
 
   void string(Frame<Acc>& frame, const Places& places, double omega, Text content, U64 whole) {
     parts_.read(content, t_.spec.words, t_.spec.grams, t_.seeds[WORD], t_.seeds[GRAM]);
-    const int parts = t_.spec.whole + !parts_.words.empty() + !parts_.grams.empty();
+    const int parts = t_.spec.whole + !parts_.words.hashes.empty() + !parts_.grams.hashes.empty();
     if (!parts) return;
     const double beta = omega / std::sqrt(static_cast<double>(parts));
     if (t_.spec.whole) atom(frame, places, whole, rounded(factor(places, whole), beta, 1.0));
@@ -286,26 +286,30 @@ class Walk {
     part(frame, places, beta, parts_.grams);
   }
 
-  void part(Frame<Acc>& frame, const Places& places, double beta, const std::vector<Counted>& tokens) {
-    if (tokens.empty()) return;
-    U64 sum = 0;
-    for (const Counted& token : tokens) sum += U64{token.count} * token.count;
+  void part(Frame<Acc>& frame, const Places& places, double beta, const Tokens& tokens) {
+    const std::size_t n = tokens.hashes.size();
+    if (!n) return;
+    U64 sum = n;
+    if (!tokens.counts.empty()) {
+      sum = 0;
+      for (const std::uint32_t count : tokens.counts) sum += U64{count} * count;
+    }
     const double norm = std::sqrt(static_cast<double>(sum));
-    hashes_.clear();
-    if (!t_.spec.idf && sum == tokens.size()) {  // every count is 1
-      for (const Counted& token : tokens) hashes_.push_back(token.hash);
-      atoms(frame, places, rounded(1024, beta, 1 / norm), hashes_.data(), hashes_.size());
+    if (!t_.spec.idf && tokens.counts.empty()) {
+      atoms(frame, places, rounded(1024, beta, 1 / norm), tokens.hashes.data(), n);
       return;
     }
     weighed_.clear();
-    for (const Counted& token : tokens)
-      weighed_.emplace_back(rounded(factor(places, token.hash), beta, static_cast<double>(token.count) / norm),
-                            token.hash);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double count = tokens.counts.empty() ? 1 : tokens.counts[i];
+      weighed_.emplace_back(rounded(factor(places, tokens.hashes[i]), beta, count / norm), tokens.hashes[i]);
+    }
     std::sort(weighed_.begin(), weighed_.end());
+    hashes_.clear();
     for (const auto& [weight, h] : weighed_) hashes_.push_back(h);
-    for (std::size_t i = 0; i < weighed_.size();) {
+    for (std::size_t i = 0; i < n;) {
       std::size_t stop = i + 1;
-      while (stop < weighed_.size() && weighed_[stop].first == weighed_[i].first) ++stop;
+      while (stop < n && weighed_[stop].first == weighed_[i].first) ++stop;
       atoms(frame, places, weighed_[i].first, hashes_.data() + i, stop - i);
       i = stop;
     }

@@ -50,8 +50,8 @@ struct Gather {
         if (!t.spec.idf) return;
         parts.read(content, t.spec.words, t.spec.grams, t.seeds[WORD], t.seeds[GRAM]);
         if (t.spec.whole) terms.push_back(fold(path, t.hash(STR, content)));
-        for (const Counted& token : parts.words) terms.push_back(fold(path, token.hash));
-        for (const Counted& token : parts.grams) terms.push_back(fold(path, token.hash));
+        for (const U64 h : parts.words.hashes) terms.push_back(fold(path, h));
+        for (const U64 h : parts.grams.hashes) terms.push_back(fold(path, h));
         return;
       }
       case Token::number:

@@ -40,76 +40,64 @@ inline std::size_t code_point_bytes(std::uint8_t lead) {
 }  // namespace
 
 void Parts::read(Text text, bool with_words, bool with_grams, U64 word_seed, U64 gram_seed) {
-  words.clear();
-  grams.clear();
+  words.hashes.clear();
+  grams.hashes.clear();
   if (!with_words && !with_grams) return;
   lowered_.resize(text.size + 2);
   lowered_.front() = lowered_.back() = ' ';
-  bool ascii = true;
+  std::uint8_t all = 0;
   for (std::size_t i = 0; i < text.size; ++i) {
-    const std::uint8_t c = text.data[i];
-    ascii = ascii && c < 0x80;
-    lowered_[i + 1] = lower(c);
+    all |= text.data[i];
+    lowered_[i + 1] = lower(text.data[i]);
   }
   const std::uint8_t* const first = lowered_.data();
   const std::uint8_t* const last = first + lowered_.size();
   if (with_words) {
-    hashes_.clear();
     for (const std::uint8_t* p = first; p < last;) {
       while (p < last && !in_word(*p)) ++p;
       const std::uint8_t* start = p;
       while (p < last && in_word(*p)) ++p;
-      if (p > start) hashes_.push_back(xxh64(start, static_cast<std::size_t>(p - start), word_seed));
+      if (p > start) words.hashes.push_back(xxh64(start, static_cast<std::size_t>(p - start), word_seed));
     }
-    count(words);
+    words.count();
   }
   if (with_grams) {
-    hashes_.clear();
-    if (ascii) {
-      hashes_.resize(text.size);
-      vsa_kernels().hash_threes(first, static_cast<std::int64_t>(text.size), gram_seed, hashes_.data());
+    if (all < 0x80) {
+      grams.hashes.resize(text.size);
+      vsa_kernels().hash_threes(first, static_cast<std::int64_t>(text.size), gram_seed, grams.hashes.data());
     } else {
       const std::uint8_t *a = first, *b = a + 1, *c = b + code_point_bytes(*b);
       while (c < last) {
         const std::uint8_t* end = c + code_point_bytes(*c);
-        hashes_.push_back(xxh64(a, static_cast<std::size_t>(end - a), gram_seed));
+        grams.hashes.push_back(xxh64(a, static_cast<std::size_t>(end - a), gram_seed));
         a = b;
         b = c;
         c = end;
       }
     }
-    count(grams);
+    grams.count();
   }
 }
 
-void Parts::count(std::vector<Counted>& counted) {
-  const std::size_t n = hashes_.size();
-  if (n <= 8) {
-    for (const U64 h : hashes_) {
-      std::size_t i = 0;
-      while (i < counted.size() && counted[i].hash != h) ++i;
-      if (i < counted.size())
-        ++counted[i].count;
-      else
-        counted.push_back({h, 1});
-    }
-    return;
-  }
-  if (n <= 64 && vsa_kernels().distinct(hashes_.data(), static_cast<std::int64_t>(n))) {
-    for (const U64 h : hashes_) counted.push_back({h, 1});
-    return;
-  }
+void Tokens::count() {
+  constexpr std::size_t kPairwise = 64;  // up to here comparing all pairs is quicker than a table
+  counts.clear();
+  const std::size_t n = hashes.size();
+  if (n <= kPairwise && vsa_kernels().distinct(hashes.data(), static_cast<std::int64_t>(n))) return;
+  given_.swap(hashes);
+  hashes.clear();
   std::size_t size = 32;
   while (size < 2 * n) size *= 2;
-  places_.assign(size, 0);  // 1 + place in counted
-  for (const U64 h : hashes_) {
+  places_.assign(size, 0);  // 1 + place among the distinct ones
+  for (const U64 h : given_) {
     std::size_t slot = h & (size - 1);
-    while (places_[slot] && counted[places_[slot] - 1].hash != h) slot = (slot + 1) & (size - 1);
+    while (places_[slot] && hashes[places_[slot] - 1] != h) slot = (slot + 1) & (size - 1);
     if (places_[slot]) {
-      ++counted[places_[slot] - 1].count;
+      ++counts[places_[slot] - 1];
     } else {
-      counted.push_back({h, 1});
-      places_[slot] = static_cast<std::uint32_t>(counted.size());
+      hashes.push_back(h);
+      counts.push_back(1);
+      places_[slot] = static_cast<std::uint32_t>(hashes.size());
     }
   }
 }

@@ -161,64 +161,80 @@ inline int planes_for(int n) {
   return k;
 }
 
-// x[i] = n - 2 count[i] for the 64 N components of one column; wraps in 8 bits to the right result.
-template <int N>
-inline void spread_planes(const typename Column<N>::type (&planes)[7], int n, std::int8_t* x) {
-  const int k = planes_for(n);
-  U64 bits[7][N];
-  for (int p = 0; p < k; ++p) store<N>(bits[p], planes[p]);
-  for (int w = 0; w < N; ++w) {
+// x[i] = n - 2 count[i] for the 64 components of one word, from K planes; wraps in 8 bits to the right result.
+template <int K, int N>
+inline void spread_word(const U64 (&bits)[7][N], int w, int n, std::int8_t* x) {
 #if defined(__AVX512BW__)
-    __m512i v = _mm512_set1_epi8(static_cast<char>(n));
-    for (int p = 0; p < k; ++p)
-      v = _mm512_mask_sub_epi8(v, bits[p][w], v, _mm512_set1_epi8(static_cast<char>(2u << p)));
-    _mm512_storeu_si512(x + 64 * w, v);
+  __m512i v = _mm512_set1_epi8(static_cast<char>(n));
+  for (int p = 0; p < K; ++p)
+    v = _mm512_mask_sub_epi8(v, bits[p][w], v, _mm512_set1_epi8(static_cast<char>(2u << p)));
+  _mm512_storeu_si512(x, v);
 #elif defined(__AVX2__)
-    const __m256i which = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3,
-                                           3, 3, 3, 3, 3, 3);
-    const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
-    for (int half = 0; half < 2; ++half) {
-      __m256i v = _mm256_set1_epi8(static_cast<char>(n));
-      for (int p = 0; p < k; ++p) {
-        const int part = static_cast<int>(bits[p][w] >> (32 * half));
-        const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(part), which);
-        const __m256i on = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
-        v = _mm256_sub_epi8(v, _mm256_and_si256(on, _mm256_set1_epi8(static_cast<char>(2u << p))));
-      }
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(x + 64 * w + 32 * half), v);
+  const __m256i which = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
+                                         3, 3, 3, 3, 3);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
+  for (int half = 0; half < 2; ++half) {
+    __m256i v = _mm256_set1_epi8(static_cast<char>(n));
+    for (int p = 0; p < K; ++p) {
+      const int part = static_cast<int>(bits[p][w] >> (32 * half));
+      const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(part), which);
+      const __m256i on = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
+      v = _mm256_sub_epi8(v, _mm256_and_si256(on, _mm256_set1_epi8(static_cast<char>(2u << p))));
     }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(x + 32 * half), v);
+  }
 #else
-    for (int byte = 0; byte < 8; ++byte) {
-      U64 counts = 0;
-      for (int p = 0; p < k; ++p) {
-        const U64 on = ((bits[p][w] >> (8 * byte)) & 0xFF) * 0x0101010101010101u & 0x8040201008040201u;
-        counts += (((on + 0x7F7F7F7F7F7F7F7Fu) >> 7) & 0x0101010101010101u) << p;
-      }
-      for (int i = 0; i < 8; ++i)
-        x[64 * w + 8 * byte + i] = static_cast<std::int8_t>(n - 2 * static_cast<int>((counts >> (8 * i)) & 0xFF));
+  for (int byte = 0; byte < 8; ++byte) {
+    U64 counts = 0;
+    for (int p = 0; p < K; ++p) {
+      const U64 on = ((bits[p][w] >> (8 * byte)) & 0xFF) * 0x0101010101010101u & 0x8040201008040201u;
+      counts += (((on + 0x7F7F7F7F7F7F7F7Fu) >> 7) & 0x0101010101010101u) << p;
     }
+    for (int i = 0; i < 8; ++i)
+      x[8 * byte + i] = static_cast<std::int8_t>(n - 2 * static_cast<int>((counts >> (8 * i)) & 0xFF));
+  }
 #endif
+}
+
+template <int K, int N>
+inline void spread_column(const typename Column<N>::type (&planes)[7], int n, std::int8_t* x) {
+  U64 bits[7][N];
+  for (int p = 0; p < K; ++p) store<N>(bits[p], planes[p]);
+  for (int w = 0; w < N; ++w) spread_word<K, N>(bits, w, n, x + 64 * w);
+}
+
+template <int N>
+inline void spread_planes(const typename Column<N>::type (&planes)[7], int k, int n, std::int8_t* x) {
+  switch (k) {
+    case 1: return spread_column<1, N>(planes, n, x);
+    case 2: return spread_column<2, N>(planes, n, x);
+    case 3: return spread_column<3, N>(planes, n, x);
+    case 4: return spread_column<4, N>(planes, n, x);
+    case 5: return spread_column<5, N>(planes, n, x);
+    default: return spread_column<7, N>(planes, n, x);
   }
 }
 
 template <int N>
 void count_codes(const U64* codes, int n, std::int64_t words, std::int8_t* x) {
   using V = typename Column<N>::type;
+  const int k = planes_for(n);
   for (std::int64_t j = 0; j < words; j += N) {
     V planes[7];
     count_columns(n, [=](int i) -> V { return load<N>(codes + i * words + j); }, planes);
-    spread_planes<N>(planes, n, x + 64 * j);
+    spread_planes<N>(planes, k, n, x + 64 * j);
   }
 }
 
 template <int N>
 void count_atoms(const U64* hashes, int n, std::int64_t words, std::int8_t* x) {
   using V = typename Column<N>::type;
+  const int k = planes_for(n);
   for (std::int64_t j = 0; j < words; j += N) {
     V planes[7];
     const V counter = steps<N>(0) + static_cast<U64>(j) * kPhi;
     count_columns(n, [=](int i) -> V { return mix(counter + hashes[i]); }, planes);
-    spread_planes<N>(planes, n, x + 64 * j);
+    spread_planes<N>(planes, k, n, x + 64 * j);
   }
 }
 
@@ -267,7 +283,7 @@ inline void add16_under(const std::int8_t* x, const U64* mask, std::int64_t r, s
 #if defined(__AVX512BW__)
     const __m512i v = signed_bytes(from + 64 * j, mask[j]), w = _mm512_set1_epi16(weight);
     const __m512i low = _mm512_mullo_epi16(_mm512_cvtepi8_epi16(_mm512_castsi512_si256(v)), w);
-    const __m512i high = _mm512_mullo_epi16(_mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(v, 1)), w);
+    const __m512i high = _mm512_mullo_epi16(_mm512_cvtepi8_epi16(_mm512_maskz_extracti64x4_epi64(0xF, v, 1)), w);
     _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_loadu_si512(to), low));
     _mm512_storeu_si512(to + 32, _mm512_add_epi16(_mm512_loadu_si512(to + 32), high));
 #elif defined(__AVX2__)
@@ -394,10 +410,10 @@ inline void divided(const std::int32_t* acc, double norm, std::int64_t d, float*
     unsigned near = 0;
     for (std::int64_t i = j; i < j + 64; i += 8) {
       const __m512d q = _mm512_mul_pd(
-          _mm512_cvtepi32_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(acc + i))), factor);
+          _mm512_maskz_cvtepi32_pd(0xFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(acc + i))), factor);
       const __m512i past = _mm512_sub_epi64(_mm512_and_si512(_mm512_castpd_si512(q), tail), first);
       near |= _mm512_cmple_epu64_mask(past, _mm512_set1_epi64(8));
-      _mm256_storeu_ps(out + i, _mm512_cvtpd_ps(q));
+      _mm256_storeu_ps(out + i, _mm512_maskz_cvtpd_ps(0xFF, q));
     }
 #else
     U64 near = 0;

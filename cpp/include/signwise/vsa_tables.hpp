@@ -79,26 +79,29 @@ inline Text text(Reader& reader) {
   return {reader.bytes(size), size};
 }
 
-// A token of a string with the number of times it stands there.
-struct Counted {
-  U64 hash;
-  std::uint32_t count;
+// The distinct tokens of a part of a string; counts are empty where each stands there once.
+struct Tokens {
+  std::vector<U64> hashes;
+  std::vector<std::uint32_t> counts;
+
+  // Replaces tokens in their order by distinct ones with counts.
+  void count();
+
+ private:
+  std::vector<std::uint32_t> places_;
+  std::vector<U64> given_;
 };
 
-// The tokens of a string's parts, counted. One object serves many strings.
+// Splits strings. One object serves many.
 class Parts {
  public:
   // Fills the words and 3-grams of UTF-8 text; a part that is switched off stays empty.
   void read(Text text, bool words, bool grams, U64 word_seed, U64 gram_seed);
 
-  std::vector<Counted> words, grams;
+  Tokens words, grams;
 
  private:
-  void count(std::vector<Counted>& counted);
-
   std::vector<std::uint8_t> lowered_;
-  std::vector<U64> hashes_;
-  std::vector<std::uint32_t> places_;
 };
 
 }  // namespace vsa

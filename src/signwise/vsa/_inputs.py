@@ -19,6 +19,8 @@ OnError = Literal["raise", "skip"]
 BATCH_ITEMS = 1024
 BATCH_BYTES = 1 << 22
 
+parse_text = orjson.loads
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reject:
@@ -67,11 +69,6 @@ def read_batches(
             lines, items, size = [], [], 0
     if items:
         yield _read(kernel, source, lines, items, on_error)
-
-
-def parse_text(text: Any) -> Any:
-    """The document of JSON text."""
-    return orjson.loads(text)
 
 
 def _read(kernel: _kernels.Encoder, source: str, lines: list[int], items: list[Any], on_error: OnError) -> Batch:
