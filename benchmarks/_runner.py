@@ -171,7 +171,7 @@ def machine() -> dict[str, Any]:
                 model = line.split(":", 1)[1].strip()
                 break
     versions = {"signwise": __version__, "python": platform.python_version()}
-    for package in ("numpy", "torch", "faiss-cpu"):
+    for package in ("numpy", "torch", "faiss-cpu", "orjson", "scikit-learn", "torch-hd"):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

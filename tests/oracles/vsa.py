@@ -1,25 +1,36 @@
 """Slow reference of `signwise.vsa`: V of a parsed document in Python's whole numbers, as the definition reads.
 
-Operators are functions on lists; every array element is encoded anew under each view. Integers are exact: the
-encoder's are these modulo 2^64.
+Each term is a code moved by the operators of its path, one after the other, and every array element is encoded anew
+under each view. Integers are exact: the encoder's are these modulo 2^64.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import struct
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .ortho import PHI, atom, fold, hash_bytes, ln, mix, rotate, uniform
+import numpy as np
+
+from . import ortho
+from .ortho import PHI, fold, hash_bytes, ln, mix, uniform
 
 KEY, STR, WORD, GRAM, LIT, LANE, EXACT, LINEAR, INDEX, END, VIEW, TIE, MATRIX, LANEFIT, ARRAY = range(1, 16)
-EMPTY = {"": '""', "[]": "[]", "{}": "{}"}
 
-Operator = Callable[[list[int]], list[int]]
+
+@functools.lru_cache(20000)
+def atom(h: int, d: int) -> np.ndarray:
+    return np.array(ortho.atom(h, d), object)
+
+
+@functools.lru_cache(20000)
+def rotation(h: int, d: int) -> tuple[np.ndarray, int]:
+    signs, shift = ortho.rotation_parameters(h, d)
+    return np.array(signs, object), shift
 
 
 def le64(n: int) -> bytes:
@@ -67,15 +78,15 @@ class Oracle:
         return hash_bytes(domain, data.encode() if isinstance(data, str) else data, self.seed)
 
     def encode(self, document: object) -> list[int]:
-        self.acc = [0] * self.d
+        self.acc = np.zeros(self.d, object)
         self.value(document, 1.0, (), [])
-        return self.acc
+        return list(self.acc)
 
-    def add(self, code: list[int], weight: int, operators: list[int]) -> None:
+    def add(self, code: np.ndarray, weight: int, operators: list[int]) -> None:
         for h in reversed(operators):
-            code = rotate(code, h)
-        for i in range(self.d):
-            self.acc[i] += weight * code[i]
+            signs, shift = rotation(h, self.d)
+            code = signs * np.roll(code, shift)
+        self.acc += weight * code
 
     def value(self, value: object, omega: float, path: tuple[str, ...], operators: list[int]) -> None:
         if path in self.weights:
@@ -156,7 +167,7 @@ class Oracle:
             z = ln(abs(x)) + 2.995732273553991 if u >= 2.0**500 else ln(u + math.sqrt(u * u + 1))
             self.add(self.lanes(math.copysign(z, x), LANE, -6, 3), wt(omega, 1.0), operators)
 
-    def lanes(self, z: float, domain: int, a: int, b: int) -> list[int]:
+    def lanes(self, z: float, domain: int, a: int, b: int) -> np.ndarray:
         code = []
         for lane in range(self.d // 16):
             g = self.h(domain, struct.pack("<I", lane))
@@ -164,7 +175,7 @@ class Oracle:
             delta = 2.0 ** (a + tau // 16) * 2.0 ** ((tau % 16 + 0.5) / 16)
             bits = mix(g ^ mix(math.floor(z * (1 / delta) + uniform(g))))
             code += [-1 if bits >> j & 1 else 1 for j in range(16)]
-        return code
+        return np.array(code, object)
 
     def subtree(self, value: object) -> int:
         if isinstance(value, str) and value:

@@ -42,9 +42,7 @@ class Encoder:
         self._fallback = _vsa_numpy.Encoder(spec)
         self._made: Any = None
 
-    def read(
-        self, items: Sequence[Any], loads: Loads, *, stop: bool = False
-    ) -> tuple[Sequence[bytes], list[Failure]]:
+    def read(self, items: Sequence[Any], loads: Loads, *, stop: bool = False) -> tuple[Sequence[bytes], list[Failure]]:
         """Parse and walk items (dict, list, or JSON str or bytes for ``loads``) into token buffers.
 
         Items that fail are left out of the buffers and listed; with ``stop`` the first ends the reading.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -145,14 +144,16 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ValueError: the encoder has idf and was loaded from a file, which holds no terms seen once.
         """
         kernel = self._kernel(fitted=False)
-        state = copy.deepcopy(self.state_) if hasattr(self, "state_") else FitState(idf=bool(self.idf))
+        # Only whole calls count: after an error the encoder is as it was.
+        state = FitState(idf=bool(self.idf))
+        if hasattr(self, "state_"):
+            self.state_.check_open()
         rejects: list[Reject] = []
         for batch in read_batches(X, kernel, on_error):
             state.add(kernel.collect(batch.buffers))
             rejects += batch.rejects
-        # Only whole calls count: after an error the encoder is as it was.
-        self.state_, self.rejects_ = state, rejects
-        self._revision = getattr(self, "_revision", 0) + 1
+        self._learn(state)
+        self.rejects_ = rejects
         return self
 
     def merge(self, other: JSONEncoder) -> Self:
@@ -170,11 +171,14 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if self._options() != other._options():
             raise ValueError("encoders merge where all their options are equal (output aside)")
         if hasattr(other, "state_"):
-            state = copy.deepcopy(self.state_) if hasattr(self, "state_") else FitState(idf=bool(self.idf))
-            state.merge(other.state_)
-            self.state_ = state
-            self._revision = getattr(self, "_revision", 0) + 1
+            self._learn(other.state_)
         return self
+
+    def _learn(self, state: FitState) -> None:
+        own = self.state_ if hasattr(self, "state_") else FitState(idf=bool(self.idf))
+        own.merge(state)
+        self.state_ = own
+        self._revision = getattr(self, "_revision", 0) + 1
 
     # ---- Encoding ------------------------------------------------------------------------------------------
 

@@ -49,13 +49,13 @@ class FitState:
 
     def add(self, collected: Iterable[_kernels.Collected]) -> None:
         """Count documents."""
-        self._check_open()
+        self.check_open()
         for item in collected:
             self.documents += item.documents
             self._pending.append(item)
             self._pending_size += len(item.terms) + len(item.values)
         if self._pending_size > _PENDING:
-            self._settle()
+            self.settle()
 
     def merge(self, other: FitState) -> None:
         """Add what another state has counted.
@@ -64,12 +64,12 @@ class FitState:
             ValueError: one of them keeps document frequencies and the other does not, or was loaded from a file
                 without the terms seen once.
         """
-        self._check_open()
-        other._check_open()
+        self.check_open()
+        other.check_open()
         if self.idf != other.idf:
             raise ValueError("an encoder with idf merges with one with idf only")
-        self._settle()
-        other._settle()
+        self.settle()
+        other.settle()
         self.documents += other.documents
         self._add_terms(other.terms, other.counts)
         self._add_numbers(other.paths, other.priorities, other.values)
@@ -80,7 +80,7 @@ class FitState:
         The scale is IQR/1.349, or the standard deviation where that is 0. Paths with fewer than 8 numbers, or
         without any spread, are left out.
         """
-        self._settle()
+        self.settle()
         rows = []
         starts = np.flatnonzero(np.r_[True, self.paths[1:] != self.paths[:-1]][: len(self.paths)])
         for start, stop in zip(starts, np.r_[starts[1:], len(self.paths)][: len(starts)], strict=True):
@@ -95,7 +95,7 @@ class FitState:
 
         F = rint(1024 (ln((N+1)/(df+1)) + 0.3) / (0.5 ln(N+1))), with df = 1 for other terms; 1024 where N < 2.
         """
-        self._settle()
+        self.settle()
         n = self.documents
         if not self.idf or n < 2:
             return np.zeros(0, np.uint64), np.zeros(0, np.int64), 1024
@@ -106,7 +106,7 @@ class FitState:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The finished state as arrays: without the terms seen once."""
-        self._settle()
+        self.settle()
         kept = self.counts >= 2
         return {
             "terms": self.terms[kept],
@@ -136,17 +136,18 @@ class FitState:
 
     def __getstate__(self) -> dict[str, Any]:
         """The settled state: equal states pickle alike."""
-        self._settle()
+        self.settle()
         return self.__dict__
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
         if self.finished and self.idf:
             raise ValueError(
                 "this state was read from a file, which holds no terms seen once: counts cannot be added to it; "
                 "merge first, then save"
             )
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Count what was only gathered; the arrays are complete then."""
         if not self._pending:
             return
         pending, self._pending, self._pending_size = self._pending, [], 0
