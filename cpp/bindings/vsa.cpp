@@ -77,8 +77,7 @@ void bind_vsa(nb::module_& m) {
            })
       .def("append",
            [](TokenBatch& batch, nb::bytes tokens) {
-             const auto* data = static_cast<const std::uint8_t*>(tokens.data());
-             batch.data.insert(batch.data.end(), data, data + tokens.size());
+             std::memcpy(batch.data.grow(tokens.size()), tokens.data(), tokens.size());
              batch.ends.push_back(batch.data.size());
            },
            "tokens"_a)

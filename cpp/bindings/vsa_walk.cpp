@@ -38,19 +38,11 @@ bool failed() {
 bool Walker::document(PyObject* document) {
   const std::size_t before = batch_.data.size();
   if (!value(document, 0)) {
-    batch_.data.resize(before);
+    batch_.data.cut(before);
     return false;
   }
   batch_.ends.push_back(batch_.data.size());
   return true;
-}
-
-std::uint8_t* Walker::room(std::size_t bytes) {
-  auto& data = batch_.data;
-  const std::size_t at = data.size();
-  if (at + bytes > data.capacity()) data.reserve(2 * (at + bytes) + 4096);
-  data.resize(at + bytes);
-  return data.data() + at;
 }
 
 void Walker::count(std::size_t n) {
@@ -114,7 +106,7 @@ bool Walker::object(PyObject* dict, int depth) {
   }
   if (!changed) return seen == members;
   // A key has another normal form, so two keys may be one: the last member of each stands, in its own place.
-  batch_.data.resize(start);
+  batch_.data.cut(start);
   Owned normal(PyDict_New());
   if (!normal.object) return failed();
   at = 0;
@@ -218,6 +210,6 @@ bool Walker::utf8(PyObject* value) {
   if (size > kMostCount) return false;
   const auto small = static_cast<std::uint32_t>(size);
   std::memcpy(batch_.data.data() + start, &small, 4);
-  batch_.data.resize(start + 4 + size);
+  batch_.data.cut(start + 4 + size);
   return true;
 }

@@ -21,7 +21,7 @@ class Walker {
   bool text(PyObject* value, bool* changed);
   bool utf8(PyObject* value);
 
-  std::uint8_t* room(std::size_t bytes);
+  std::uint8_t* room(std::size_t bytes) { return batch_.data.grow(bytes); }
   void token(signwise::Token op) { *room(1) = static_cast<std::uint8_t>(op); }
   void count(std::size_t n);
   void number(double x);

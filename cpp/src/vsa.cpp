@@ -257,7 +257,7 @@ class Walk {
   void atom(Frame<Acc>& frame, const Places& places, U64 h, std::int64_t weight) {
     frame.expect(static_cast<double>(weight) * places.count);
     for (int p = 0; p < places.count; ++p)
-      vsa_kernels().rotated_atom(h, places.at[p]->mask, places.at[p]->shift, t_.words, operators_.scratch(),
+      vsa_kernels().rotated_atom(h, places.at[p]->mask, places.at[p]->shift, t_.words, operators_.steps(),
                                  frame.code(weight));
   }
 
@@ -327,7 +327,7 @@ class Walk {
       for (int p = 0; p < places.count; ++p) {
         U64* code = frame.code(weight < 0 ? -weight : weight);
         vsa_kernels().rotated_atom(t_.linear, places.at[p]->mask, places.at[p]->shift, t_.words,
-                                   operators_.scratch(), code);
+                                   operators_.steps(), code);
         if (weight < 0)
           for (std::int64_t j = 0; j < t_.words; ++j) code[j] = ~code[j];
       }

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <new>
-#include <utility>
 #include <vector>
 
 namespace signwise {
@@ -25,26 +26,42 @@ enum class Token : std::uint8_t {
 
 constexpr int kMaxDepth = 1024;
 
-// Leaves new elements as they are: what is appended is written at once.
-template <class T>
-struct Uninitialized : std::allocator<T> {
-  template <class U>
-  struct rebind {
-    using other = Uninitialized<U>;
+// A growing row of bytes; new ones are left as they are, to be written at once.
+class Bytes {
+ public:
+  std::size_t size() const { return size_; }
+  std::uint8_t* data() { return data_.get(); }
+  const std::uint8_t* data() const { return data_.get(); }
+  void cut(std::size_t size) { size_ = size; }
+
+  std::uint8_t* grow(std::size_t bytes) {
+    if (bytes > capacity_ - size_) widen(bytes);
+    std::uint8_t* at = data_.get() + size_;
+    size_ += bytes;
+    return at;
+  }
+
+ private:
+  struct Free {
+    void operator()(std::uint8_t* p) const { std::free(p); }
   };
-  template <class U>
-  void construct(U* p) noexcept {
-    ::new (static_cast<void*>(p)) U;
+
+  void widen(std::size_t bytes) {
+    const std::size_t wanted = std::max(size_ + bytes + 4096, capacity_ + capacity_ / 2);
+    void* moved = std::realloc(data_.get(), wanted);
+    if (!moved) throw std::bad_alloc();
+    (void)data_.release();
+    data_.reset(static_cast<std::uint8_t*>(moved));
+    capacity_ = wanted;
   }
-  template <class U, class... Args>
-  void construct(U* p, Args&&... args) {
-    ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
-  }
+
+  std::unique_ptr<std::uint8_t, Free> data_;
+  std::size_t size_ = 0, capacity_ = 0;
 };
 
 // Token buffers of several documents, one after the other.
 struct TokenBatch {
-  std::vector<std::uint8_t, Uninitialized<std::uint8_t>> data;
+  Bytes data;
   std::vector<std::size_t> ends;
 
   std::size_t size() const { return ends.size(); }

@@ -25,7 +25,7 @@ class Frame {
         turned_(size(d_)), waiting_(size(kWeights * kWaiting * words_)) {}
 
   void clear() {
-    std::fill(acc_.begin(), acc_.end(), Acc{0});
+    blank_ = true;
     total_ = 0;
     // After NeedsWide something may be left.
     if (small_bound_) std::fill(small_.begin(), small_.end(), std::int16_t{0});
@@ -83,6 +83,7 @@ class Frame {
 
   // Adds a finished frame under an operator.
   void add_frame(const Frame& inner, const U64* mask, std::int64_t shift) {
+    begin();
     if constexpr (sizeof(Acc) == 4) {
       vsa_kernels().add_frame(inner.acc(), mask, shift, words_, acc_.data());
     } else {
@@ -99,6 +100,7 @@ class Frame {
     for (Waiting& w : waits_)
       if (w.count) flush(w);
     spill();
+    begin();
   }
 
  private:
@@ -137,7 +139,14 @@ class Frame {
     return true;
   }
 
+  // acc_ is cleared when it is first needed; one spill is often all there is.
+  void begin() {
+    if (blank_) std::fill(acc_.begin(), acc_.end(), Acc{0});
+    blank_ = false;
+  }
+
   void add_large(const std::int8_t* x, std::int64_t weight) {
+    begin();
     if constexpr (sizeof(Acc) == 4) {
       vsa_kernels().add32(x, static_cast<std::int32_t>(weight), d_, acc_.data());
     } else {
@@ -150,8 +159,10 @@ class Frame {
   void spill() {
     if (!small_bound_) return;
     if constexpr (sizeof(Acc) == 4) {
-      vsa_kernels().spill(small_.data(), d_, acc_.data());
+      (blank_ ? vsa_kernels().spill_first : vsa_kernels().spill)(small_.data(), d_, acc_.data());
+      blank_ = false;
     } else {
+      begin();
       for (std::int64_t i = 0; i < d_; ++i) {
         acc_[size(i)] = wrapped(static_cast<U64>(acc_[size(i)]) + static_cast<U64>(std::int64_t{small_[size(i)]}));
         small_[size(i)] = 0;
@@ -167,6 +178,7 @@ class Frame {
   std::vector<U64> waiting_;
   Waiting waits_[kWeights];
   std::int64_t small_bound_ = 0;
+  bool blank_ = true;
   U64 clock_ = 0;
   double total_ = 0;
 };

@@ -12,11 +12,12 @@ namespace signwise {
 static constexpr int kMostCounted = 127;
 
 struct VsaKernels {
-  // out = mask ^ R^r code, with the code given, or the atom of a hash; scratch holds 2 words + 8.
+  // out = mask ^ R^r code, with the code given, or the atom of a hash. scratch holds 2 words + 8; steps holds
+  // (i mod words + 1) phi for i < 2 words.
   void (*rotated_code)(const std::uint64_t* code, const std::uint64_t* mask, std::int64_t r, std::int64_t words,
                        std::uint64_t* scratch, std::uint64_t* out);
   void (*rotated_atom)(std::uint64_t h, const std::uint64_t* mask, std::int64_t r, std::int64_t words,
-                       std::uint64_t* scratch, std::uint64_t* out);
+                       const std::uint64_t* steps, std::uint64_t* out);
   // x[i] = sum over n <= kMostCounted codes of their sign i, codes given or atoms of hashes; x holds d.
   void (*count_codes)(const std::uint64_t* codes, int n, std::int64_t words, std::int8_t* x);
   void (*count_atoms)(const std::uint64_t* hashes, int n, std::int64_t words, std::int8_t* x);
@@ -29,7 +30,8 @@ struct VsaKernels {
   // acc[i] += weight x[i].
   void (*add16)(const std::int8_t* x, std::int16_t weight, std::int64_t d, std::int16_t* acc);
   void (*add32)(const std::int8_t* x, std::int32_t weight, std::int64_t d, std::int32_t* acc);
-  // acc[i] += small[i]; small[i] = 0.
+  // acc[i] = small[i], or += small[i]; small[i] = 0.
+  void (*spill_first)(std::int16_t* small, std::int64_t d, std::int32_t* acc);
   void (*spill)(std::int16_t* small, std::int64_t d, std::int32_t* acc);
   // acc[i] += s[i] inner[(i - r) mod d].
   void (*add_frame)(const std::int32_t* inner, const std::uint64_t* mask, std::int64_t r, std::int64_t words,

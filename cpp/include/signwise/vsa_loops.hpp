@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifdef __AVX2__
 #include <immintrin.h>
@@ -79,17 +80,27 @@ void rotated_code(const U64* code, const U64* mask, std::int64_t r, std::int64_t
   rotate_doubled<N>(doubled, mask, r, words, out);
 }
 
+// The last lane of `before` and all but the last of `v`.
+template <class V, std::size_t... I>
+inline V one_later(V before, V v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(before, v, (I + sizeof...(I) - 1)...);
+}
+
+// steps holds (i mod words + 1) phi for i < 2 words, so that the words come in the order of the result.
 template <int N>
-void rotated_atom(U64 h, const U64* mask, std::int64_t r, std::int64_t words, U64* scratch, U64* out) {
-  U64* doubled = scratch + 8;
-  auto counter = steps<N>(0) + h;
+void rotated_atom(U64 h, const U64* mask, std::int64_t r, std::int64_t words, const U64* steps, U64* out) {
+  using V = typename Column<N>::type;
+  const std::int64_t q = r >> 6;
+  const int b = static_cast<int>(r & 63);
+  const U64* from = steps + words - q;
+  V before{};
+  before[N - 1] = mix64(h + from[-1]);
   for (std::int64_t j = 0; j < words; j += N) {
-    const auto v = mix(counter);
-    counter += N * kPhi;
-    store<N>(doubled + j, v);
-    store<N>(doubled + words + j, v);
+    const V v = mix(load<N>(from + j) + h);
+    const V low = one_later(before, v, std::make_index_sequence<N>{});
+    store<N>(out + j, load<N>(mask + j) ^ (v << b) ^ ((low >> 1) >> (63 - b)));
+    before = v;
   }
-  rotate_doubled<N>(doubled, mask, r, words, out);
 }
 
 // ---- Counting codes by carry-save addition -----------------------------------------------------------------
@@ -314,9 +325,10 @@ inline void add32(const std::int8_t* __restrict x, std::int32_t weight, std::int
   for (std::int64_t i = 0; i < d; ++i) acc[i] += weight * x[i];
 }
 
+template <bool First>
 inline void spill(std::int16_t* __restrict small, std::int64_t d, std::int32_t* __restrict acc) {
   for (std::int64_t i = 0; i < d; ++i) {
-    acc[i] += small[i];
+    acc[i] = First ? small[i] : acc[i] + small[i];
     small[i] = 0;
   }
 }
@@ -452,7 +464,7 @@ inline void packed(const std::int32_t* acc, const U64* tie, std::int64_t words, 
 template <int N>
 constexpr VsaKernels make_kernels() {
   return {rotated_code<N>, rotated_atom<N>, count_codes<N>, count_atoms<N>, signed_rotation, add16_under,
-          add16,           add32,           spill,          add_frame,      hash_threes,     distinct,
+          add16,           add32,           spill<true>,    spill<false>,   add_frame,      hash_threes,     distinct,
           lanes,           squares,         divided,        packed};
 }
 

@@ -30,6 +30,8 @@ class Operators {
   explicit Operators(const VsaEncoder::Tables& tables)
       : tables_(tables), most_(std::max<std::size_t>(64, kKeptBytes / static_cast<std::size_t>(tables.spec.d / 8))),
         scratch_(static_cast<std::size_t>(2 * tables.words + 8)) {
+    for (std::int64_t i = 0; i < 2 * tables.words; ++i)
+      steps_.push_back(static_cast<U64>(i % tables.words + 1) * kPhi);
     std::size_t size = 64;
     while (size < 2 * most_) size *= 2;
     slots_.assign(size, nullptr);
@@ -37,6 +39,7 @@ class Operators {
   }
 
   U64* scratch() { return scratch_.data(); }
+  const U64* steps() const { return steps_.data(); }
   Operator* root() { return root_; }
 
   // Called between documents: makes room where it has run out.
@@ -93,7 +96,7 @@ class Operators {
     Operator* made = make(slot);
     describe(made, outer, h, step, fold(outer->path, step));
     made->shift = outer->shift + own < d ? outer->shift + own : outer->shift + own - d;
-    vsa_kernels().rotated_atom(sigma, outer->mask, outer->shift, tables_.words, scratch_.data(), made->mask);
+    vsa_kernels().rotated_atom(sigma, outer->mask, outer->shift, tables_.words, steps_.data(), made->mask);
     return made;
   }
 
@@ -138,7 +141,7 @@ class Operators {
   std::size_t most_, used_ = 0, passing_used_ = 0;
   std::vector<std::unique_ptr<Owned>> kept_, passing_;
   std::vector<Operator*> slots_;
-  std::vector<U64> scratch_;
+  std::vector<U64> scratch_, steps_;
   Operator* root_ = nullptr;
 };
 
