@@ -8,12 +8,13 @@ import numpy as np
 import orjson
 import pytest
 
-from signwise._native import use_fallback
+from signwise._native import core, use_fallback
 from signwise.vsa import JSONEncoder
 
 from .documents import ORDER
 
 ENCODER = JSONEncoder(d=512)
+needs_core = pytest.mark.skipif(core() is None, reason="the extension is not built, and the fallback takes minutes")
 
 
 @pytest.fixture(params=[True, False], ids=["kernel", "fallback"])
@@ -91,6 +92,7 @@ def test_other_types_are_named(document, kind):
         ENCODER.encode_one(document)
 
 
+@needs_core
 def test_long_texts_and_arrays():
     long = {"text": "lorem ipsum " * 100_000, "numbers": list(range(100_000)), "words": ["a", "b"] * 50_000}
     vector = ENCODER.encode_one(long, output="int32")
@@ -98,12 +100,14 @@ def test_long_texts_and_arrays():
     assert np.array_equal(vector, ENCODER.encode_one(orjson.dumps(long), output="int32"))
 
 
+@needs_core
 @pytest.mark.slow
 def test_an_array_of_a_million():
     got = ENCODER.encode_one({"a": list(range(10**6)), "b": [{"c": i % 3} for i in range(10**5)]})
     assert np.isfinite(got).all()
 
 
+@needs_core
 def test_many_keys():
     document = {f"key {i}": {"v": i} for i in range(30_000)}
     assert np.array_equal(ENCODER.encode_one(document), ENCODER.encode_one(dict(reversed(document.items()))))
