@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metadata_routing import UNUSED
 
 from signwise import artifacts
 from signwise._native import _vsa as _kernels
@@ -88,6 +89,11 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         >>> (x @ x.T).round(1).tolist()[0]
         [1.0, 1.0, 0.5]
     """
+
+    # on_error is not for pipelines to route.
+    __metadata_request__fit = {"on_error": UNUSED}  # noqa: RUF012 - scikit-learn reads a plain dict
+    __metadata_request__partial_fit = {"on_error": UNUSED}  # noqa: RUF012
+    __metadata_request__transform = {"on_error": UNUSED}  # noqa: RUF012
 
     state_: FitState
     rejects_: list[Reject]
