@@ -13,7 +13,7 @@ Isa best_isa() {
                       __builtin_cpu_supports("bmi2");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                        __builtin_cpu_supports("avx512vpopcntdq");
+                        __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vnni");
     return avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::portable;
   }();
   return best;
