@@ -25,9 +25,9 @@ i64 conv_size(i64 size, i64 pad, i64 dilation, i64 kernel, i64 stride) {
 }
 
 i64 pool_size(i64 size, i64 pad, i64 kernel, i64 stride, bool ceil_mode) {
-  const i64 room = size + 2 * pad - kernel;
+  const i64 room = size + 2 * pad - kernel + (ceil_mode ? stride - 1 : 0);
   if (room < 0) throw std::invalid_argument("the image is smaller than a window of the network");
-  i64 out = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+  i64 out = room / stride + 1;
   if (ceil_mode && (out - 1) * stride >= size + pad) --out;  // a window must begin inside the image or its left border
   return out;
 }

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ._binary_numpy import Reference
+from ._binary_numpy import Reference, dense_weights
 from ._runtime import core, num_threads
 
 Array = npt.NDArray[Any]
@@ -63,7 +63,8 @@ class Operation:
         shape: of a convolution (outputs, inputs, kernel y, x, stride y, x, padding y, x, dilation y, x, groups); of a
             pool (0 for maximum or 1 for average, kernel y, x or 0, 0 for the whole image, stride y, x, padding y, x,
             ceil mode, count padding, divisor or 0); of ``pad_channels`` (channels before,).
-        weights: a row an output: bits as uint8, float32 or int8, index (ky·kw + kx)·(inputs/groups) + c.
+        weights: a row an output, index (ky·kw + kx)·(inputs/groups) + c: bits as uint8, float32 or int8; of a
+            ``float_conv`` also bits, for +1 and -1, and bfloat16 patterns as uint16.
         scale: of the input of a ``byte_conv``.
         sign: of a ``pool``, float32 1 or -1 a channel, -1 for minima; or None.
         any: of a ``pool_bits``, uint8 a channel, 1 for OR and 0 for AND.
@@ -169,9 +170,7 @@ class Stepper:
 class _NativeStepper(Stepper):
     def __init__(self, graph: Any, x: Array) -> None:
         self._graph, self._n, self._size = graph, len(x), x.shape[2:]
-        # Sizes first: asking for them plans for one image, which may push an older plan out.
-        self._shapes: dict[int, tuple[int, ...]] = {}
-        graph.shape(0, *self._size)
+        graph.shape(0, *self._size)  # plans for one image now, as that may push the oldest plan out
         graph.begin(x)
 
     def step(self, operation: int) -> None:
@@ -212,7 +211,7 @@ def build(module: Any, net: Net) -> Any:
             case "bit_conv":
                 graph.add_bit_conv(op.input, op.shape, op.weights, *end)
             case "float_conv":
-                graph.add_float_conv(op.input, op.shape, op.weights, *end)
+                graph.add_float_conv(op.input, op.shape, dense_weights(op), *end)
             case "byte_conv":
                 graph.add_byte_conv(op.input, op.shape, op.weights, op.scale, *end)
             case "map":
@@ -227,3 +226,9 @@ def build(module: Any, net: Net) -> Any:
                 graph.add_flatten(op.input, f.out)
     graph.set_output(net.output)
     return graph
+
+
+def to_bfloat16(x: Array) -> Array:
+    """The patterns of the bfloat16 values nearest to float32 ones, halves to even: uint16."""
+    bits = x.view(np.uint32).astype(np.uint64)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)

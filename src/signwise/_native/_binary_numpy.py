@@ -117,6 +117,18 @@ class Reference:
             self.values[f.bits] = v >= 0
 
 
+def dense_weights(op: Operation) -> Array:
+    """The float32 rows of a ``float_conv``, whose weights may also be bits (uint8) or bfloat16 patterns (uint16)."""
+    weights = op.weights
+    assert weights is not None
+    if weights.dtype == np.uint8:
+        k = op.shape[2] * op.shape[3] * (op.shape[1] // op.shape[10])
+        return np.unpackbits(weights, axis=1, count=k, bitorder="little").astype(np.float32) * 2 - 1
+    if weights.dtype == np.uint16:
+        return (weights.astype(np.uint32) << 16).view(np.float32)
+    return weights
+
+
 def fused(a: Array, b: Array, c: Array) -> Array:
     """a·b + c in float32 with one rounding.
 
@@ -146,9 +158,8 @@ def _columns(op: Operation, x: Array, weights: Array) -> list[tuple[Array, Array
 
 
 def _fused_sums(op: Operation, x: Array) -> Array:
-    assert op.weights is not None
     out = []
-    for columns, rows in _columns(op, x, op.weights):
+    for columns, rows in _columns(op, x, dense_weights(op)):
         taps = columns.reshape(*columns.shape[:3], -1)
         total = np.zeros((*columns.shape[:3], len(rows)), np.float32)
         for k in range(taps.shape[-1]):
@@ -163,10 +174,10 @@ def _pooled(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
         return 1, 1
     sizes = []
     for length, kernel, stride, pad in ((size[0], ky, sy, py), (size[1], kx, sx, px)):
-        room = length + 2 * pad - kernel
+        room = length + 2 * pad - kernel + (stride - 1 if ceil_mode else 0)
         if room < 0:
             raise ValueError("the image is smaller than a window of the network")
-        count = (room + (stride - 1 if ceil_mode else 0)) // stride + 1
+        count = room // stride + 1
         if ceil_mode and (count - 1) * stride >= length + pad:
             count -= 1
         sizes.append(count)

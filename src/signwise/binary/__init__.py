@@ -1,43 +1,98 @@
-"""Networks of one bit: trained in PyTorch with periodic binarization, run packed."""
+"""Networks of one bit: trained in PyTorch with periodic binarization, run packed.
 
-from ._convert import binarize as binarize
-from ._convert import binary_layers as binary_layers
-from ._convert import set_omega as set_omega
-from ._convert import set_stage as set_stage
-from ._diagnostics import LayerDiagnostics as LayerDiagnostics
-from ._diagnostics import diagnostics as diagnostics
-from ._diagnostics import weight_bits as weight_bits
-from ._layers import BiPerConv2d as BiPerConv2d
-from ._layers import BiPerLinear as BiPerLinear
-from ._layers import PerLayer as PerLayer
+What runs a packed network loads without torch; the rest loads on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._format import InputSpec as InputSpec
+from ._format import LayerInfo as LayerInfo
+from ._packed import MemoryReport as MemoryReport
+from ._packed import PackedModel as PackedModel
+from ._packed import ProfileRow as ProfileRow
+from ._packed import load as load
 from ._plots import plot_quantization_error as plot_quantization_error
 from ._plots import plot_surrogate as plot_surrogate
-from ._surrogates import Surrogate as Surrogate
-from ._surrogates import binarize_activation as binarize_activation
-from ._surrogates import binarize_weight as binarize_weight
-from ._surrogates import bsign as bsign
-from ._surrogates import register_surrogate as register_surrogate
-from ._surrogates import surrogate as surrogate
 from ._theory import QuantizationError as QuantizationError
 from ._theory import quantization_error as quantization_error
-from ._training import GroupRule as GroupRule
-from ._training import param_groups as param_groups
-from ._training import periodic_penalty as periodic_penalty
+
+if TYPE_CHECKING:
+    from ._convert import binarize as binarize
+    from ._convert import binary_layers as binary_layers
+    from ._convert import set_omega as set_omega
+    from ._convert import set_stage as set_stage
+    from ._diagnostics import LayerDiagnostics as LayerDiagnostics
+    from ._diagnostics import diagnostics as diagnostics
+    from ._diagnostics import weight_bits as weight_bits
+    from ._layers import BiPerConv2d as BiPerConv2d
+    from ._layers import BiPerLinear as BiPerLinear
+    from ._layers import PerLayer as PerLayer
+    from ._pack import pack as pack
+    from ._pack import verify as verify
+    from ._surrogates import Surrogate as Surrogate
+    from ._surrogates import binarize_activation as binarize_activation
+    from ._surrogates import binarize_weight as binarize_weight
+    from ._surrogates import bsign as bsign
+    from ._surrogates import register_surrogate as register_surrogate
+    from ._surrogates import surrogate as surrogate
+    from ._training import GroupRule as GroupRule
+    from ._training import param_groups as param_groups
+    from ._training import periodic_penalty as periodic_penalty
+    from ._verify import VerificationError as VerificationError
+    from ._verify import VerifyReport as VerifyReport
+
+_LAZY = {
+    "BiPerConv2d": "_layers",
+    "BiPerLinear": "_layers",
+    "GroupRule": "_training",
+    "LayerDiagnostics": "_diagnostics",
+    "PerLayer": "_layers",
+    "Surrogate": "_surrogates",
+    "VerificationError": "_verify",
+    "VerifyReport": "_verify",
+    "binarize": "_convert",
+    "binarize_activation": "_surrogates",
+    "binarize_weight": "_surrogates",
+    "binary_layers": "_convert",
+    "bsign": "_surrogates",
+    "diagnostics": "_diagnostics",
+    "pack": "_pack",
+    "param_groups": "_training",
+    "periodic_penalty": "_training",
+    "register_surrogate": "_surrogates",
+    "set_omega": "_convert",
+    "set_stage": "_convert",
+    "surrogate": "_surrogates",
+    "verify": "_pack",
+    "weight_bits": "_diagnostics",
+}
 
 __all__ = [
     "BiPerConv2d",
     "BiPerLinear",
     "GroupRule",
+    "InputSpec",
     "LayerDiagnostics",
+    "LayerInfo",
+    "MemoryReport",
+    "PackedModel",
     "PerLayer",
+    "ProfileRow",
     "QuantizationError",
     "Surrogate",
+    "VerificationError",
+    "VerifyReport",
     "binarize",
     "binarize_activation",
     "binarize_weight",
     "binary_layers",
     "bsign",
     "diagnostics",
+    "load",
+    "pack",
     "param_groups",
     "periodic_penalty",
     "plot_quantization_error",
@@ -47,5 +102,16 @@ __all__ = [
     "set_omega",
     "set_stage",
     "surrogate",
+    "verify",
     "weight_bits",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
