@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from ._layers import BiPerConv2d as BiPerConv2d
     from ._layers import BiPerLinear as BiPerLinear
     from ._layers import PerLayer as PerLayer
+    from ._models import ModelConfig as ModelConfig
+    from ._models import build as build
+    from ._models import resnet18 as resnet18
+    from ._models import resnet20 as resnet20
+    from ._models import resnet34 as resnet34
+    from ._models import vgg_small as vgg_small
     from ._pack import pack as pack
     from ._pack import verify as verify
     from ._surrogates import Surrogate as Surrogate
@@ -49,6 +55,7 @@ _LAZY = {
     "BiPerLinear": "_layers",
     "GroupRule": "_training",
     "LayerDiagnostics": "_diagnostics",
+    "ModelConfig": "_models",
     "PerLayer": "_layers",
     "Surrogate": "_surrogates",
     "VerificationError": "_verify",
@@ -58,15 +65,20 @@ _LAZY = {
     "binarize_weight": "_surrogates",
     "binary_layers": "_convert",
     "bsign": "_surrogates",
+    "build": "_models",
     "diagnostics": "_diagnostics",
     "pack": "_pack",
     "param_groups": "_training",
     "periodic_penalty": "_training",
     "register_surrogate": "_surrogates",
+    "resnet18": "_models",
+    "resnet20": "_models",
+    "resnet34": "_models",
     "set_omega": "_convert",
     "set_stage": "_convert",
     "surrogate": "_surrogates",
     "verify": "_pack",
+    "vgg_small": "_models",
     "weight_bits": "_diagnostics",
 }
 
@@ -78,6 +90,7 @@ __all__ = [
     "LayerDiagnostics",
     "LayerInfo",
     "MemoryReport",
+    "ModelConfig",
     "PackedModel",
     "PerLayer",
     "ProfileRow",
@@ -90,6 +103,7 @@ __all__ = [
     "binarize_weight",
     "binary_layers",
     "bsign",
+    "build",
     "diagnostics",
     "load",
     "pack",
@@ -99,10 +113,14 @@ __all__ = [
     "plot_surrogate",
     "quantization_error",
     "register_surrogate",
+    "resnet18",
+    "resnet20",
+    "resnet34",
     "set_omega",
     "set_stage",
     "surrogate",
     "verify",
+    "vgg_small",
     "weight_bits",
 ]
 
