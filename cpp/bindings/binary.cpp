@@ -63,6 +63,9 @@ std::int64_t weight_row(const ConvShape& s) {
       "threshold"_a.noconvert().none(), "flip"_a.noconvert().none(), "lo"_a, "hi"_a, "places"_a
 
 void bind_binary(nb::module_& m) {
+  m.def(
+      "binary_busy", [](std::int64_t rounds) { return binary_tier().busy(rounds); }, "rounds"_a,
+      nb::call_guard<nb::gil_scoped_release>());
   nb::class_<BinaryNet>(m, "BinaryNet")
       .def(nb::init<std::int64_t>(), "channels"_a)
       .def("add_value", &BinaryNet::add_value, "bits"_a, "channels"_a)

@@ -332,3 +332,13 @@ def test_images_that_do_not_fit():
                 engine.run(np.zeros((1, 1, 2, 5), np.float32))
             with pytest.raises(ValueError, match="expected float32"):
                 engine.run(np.zeros((1, 2, 5, 5), np.float32))
+
+
+def test_the_peak_of_the_inner_loop_counts_its_bits():
+    from signwise._native._binary import busy
+
+    counts = []
+    for tier in TIERS:
+        with _native.force_isa(tier):
+            counts.append((busy(1), busy(3)))
+    assert all(one > 0 and three == 3 * one for one, three in counts)

@@ -498,9 +498,37 @@ inline void count_by_bytes(const BitConv& c, const Place* places, const u32* wei
 }
 
 template <class S>
+i64 busy(i64 rounds) {
+  constexpr i64 length = 96;
+  constexpr int V = S::wide ? block_vectors : 1;
+  alignas(64) u32 weights[length * V * vector_lanes];
+  u32 input[length];
+  for (i64 i = 0; i < length * V * vector_lanes; ++i) weights[i] = static_cast<u32>(i * 2654435761u);
+  for (i64 i = 0; i < length; ++i) input[i] = static_cast<u32>(i * 40503u);
+  const i64 segment = 0;
+  BitConv c;
+  c.window.segments = &segment;
+  c.window.segment_count = 1;
+  c.window.segment_length = length;
+  Place places[S::bit_pixels] = {};
+  for (Place& place : places) place.input = input;
+  i32 sum = 0;
+  for (i64 round = 0; round < rounds; ++round) {
+    typename S::I counts[S::bit_pixels][V * parts<S>];
+    S::template count_bits<S::bit_pixels, V>(c, places, weights, V * vector_lanes, counts);
+    typename S::I all = S::splat_i(0);
+    for (auto& row : counts)
+      for (typename S::I& count : row) all += count;
+    sum += all[0];
+    asm volatile("" : : "r"(sum) : "memory");
+    input[0] = static_cast<u32>(sum);  // so that nothing is left out
+  }
+  return rounds * length * V * vector_lanes * S::bit_pixels;
+}
+
+template <class S>
 constexpr BinaryTier make_binary_tier() {
-  return {bit_conv<S>,    float_conv<S>, byte_conv<S>,  map<S>,           finish_sums<S>,
-          pool<S>,        quantize,      S::bit_pixels, S::float_pixels};
+  return {bit_conv<S>, float_conv<S>, byte_conv<S>, map<S>, finish_sums<S>, pool<S>, quantize, busy<S>};
 }
 
 }  // namespace

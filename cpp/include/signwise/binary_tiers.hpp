@@ -103,7 +103,8 @@ struct BinaryTier {
   void (*pool)(const Pool&, const Finish&, std::int64_t first, std::int64_t last);
   // clamp(rint(x / scale), -127, 127) + 128 for count values.
   void (*quantize)(const float* x, std::int64_t count, float inverse_scale, std::uint8_t* out);
-  int bit_tile, float_tile;  // pixels of a tile, to cut work at
+  // Does the inner loop of bit_conv on data that stays in the first cache; the number of 32-bit words compared.
+  std::int64_t (*busy)(std::int64_t rounds);
 };
 
 extern const BinaryTier binary_portable;

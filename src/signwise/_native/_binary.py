@@ -228,6 +228,21 @@ def build(module: Any, net: Net) -> Any:
     return graph
 
 
+def busy(rounds: int) -> int:
+    """Do the inner loop of the convolution on data in the first cache, for a benchmark of its peak.
+
+    Returns:
+        Bits compared.
+
+    Raises:
+        ValueError: the extension is absent.
+    """
+    module = core()
+    if module is None:
+        raise ValueError("the native kernels are not available")
+    return 32 * int(module.binary_busy(rounds))
+
+
 def to_bfloat16(x: Array) -> Array:
     """The patterns of the bfloat16 values nearest to float32 ones, halves to even: uint16."""
     bits = x.view(np.uint32).astype(np.uint64)
