@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from ._diagnostics import LayerDiagnostics as LayerDiagnostics
     from ._diagnostics import diagnostics as diagnostics
     from ._diagnostics import weight_bits as weight_bits
+    from ._fit import DivergedError as DivergedError
+    from ._fit import Epoch as Epoch
+    from ._fit import FitResult as FitResult
+    from ._fit import evaluate as evaluate
+    from ._fit import fit as fit
     from ._layers import BiPerConv2d as BiPerConv2d
     from ._layers import BiPerLinear as BiPerLinear
     from ._layers import PerLayer as PerLayer
@@ -38,6 +43,12 @@ if TYPE_CHECKING:
     from ._models import vgg_small as vgg_small
     from ._pack import pack as pack
     from ._pack import verify as verify
+    from ._recipe import Recipe as Recipe
+    from ._recipe import StageConfig as StageConfig
+    from ._recipe import TwoStageConfig as TwoStageConfig
+    from ._recipe import learning_rate as learning_rate
+    from ._recipe import recipe as recipe
+    from ._recipe import recipe_names as recipe_names
     from ._surrogates import Surrogate as Surrogate
     from ._surrogates import binarize_activation as binarize_activation
     from ._surrogates import binarize_weight as binarize_weight
@@ -53,11 +64,17 @@ if TYPE_CHECKING:
 _LAZY = {
     "BiPerConv2d": "_layers",
     "BiPerLinear": "_layers",
+    "DivergedError": "_fit",
+    "Epoch": "_fit",
+    "FitResult": "_fit",
     "GroupRule": "_training",
     "LayerDiagnostics": "_diagnostics",
     "ModelConfig": "_models",
     "PerLayer": "_layers",
+    "Recipe": "_recipe",
+    "StageConfig": "_recipe",
     "Surrogate": "_surrogates",
+    "TwoStageConfig": "_recipe",
     "VerificationError": "_verify",
     "VerifyReport": "_verify",
     "binarize": "_convert",
@@ -67,9 +84,14 @@ _LAZY = {
     "bsign": "_surrogates",
     "build": "_models",
     "diagnostics": "_diagnostics",
+    "evaluate": "_fit",
+    "fit": "_fit",
+    "learning_rate": "_recipe",
     "pack": "_pack",
     "param_groups": "_training",
     "periodic_penalty": "_training",
+    "recipe": "_recipe",
+    "recipe_names": "_recipe",
     "register_surrogate": "_surrogates",
     "resnet18": "_models",
     "resnet20": "_models",
@@ -85,6 +107,9 @@ _LAZY = {
 __all__ = [
     "BiPerConv2d",
     "BiPerLinear",
+    "DivergedError",
+    "Epoch",
+    "FitResult",
     "GroupRule",
     "InputSpec",
     "LayerDiagnostics",
@@ -95,7 +120,10 @@ __all__ = [
     "PerLayer",
     "ProfileRow",
     "QuantizationError",
+    "Recipe",
+    "StageConfig",
     "Surrogate",
+    "TwoStageConfig",
     "VerificationError",
     "VerifyReport",
     "binarize",
@@ -105,6 +133,9 @@ __all__ = [
     "bsign",
     "build",
     "diagnostics",
+    "evaluate",
+    "fit",
+    "learning_rate",
     "load",
     "pack",
     "param_groups",
@@ -112,6 +143,8 @@ __all__ = [
     "plot_quantization_error",
     "plot_surrogate",
     "quantization_error",
+    "recipe",
+    "recipe_names",
     "register_surrogate",
     "resnet18",
     "resnet20",
