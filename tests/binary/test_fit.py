@@ -202,7 +202,7 @@ def test_crops_are_windows_of_the_padded_image():
 
 
 def test_recipes_are_read_and_hold_the_published_settings():
-    assert {"cifar10-resnet18", "cifar10-resnet20", "cifar10-vgg_small", "digits-resnet20", "fashion-mnist-resnet20",
+    assert {"cifar10-resnet18", "cifar10-resnet20", "cifar10-vgg_small", "digits-small", "fashion-mnist-resnet20",
             "imagenet-resnet18", "imagenet-resnet34"} == set(recipe_names())  # fmt: skip
     for name in recipe_names():
         assert recipe(name).title

@@ -42,6 +42,7 @@ SMALL = [
     ModelConfig(name="resnet34", width=4),
     ModelConfig(name="resnet20", width=8, in_channels=1, image_size=28),
     ModelConfig(name="vgg_small", width=16, image_size=16),
+    ModelConfig(name="small", in_channels=1, image_size=8),
 ]
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ._models import resnet18 as resnet18
     from ._models import resnet20 as resnet20
     from ._models import resnet34 as resnet34
+    from ._models import small_net as small_net
     from ._models import vgg_small as vgg_small
     from ._pack import pack as pack
     from ._pack import verify as verify
@@ -98,6 +99,7 @@ _LAZY = {
     "resnet34": "_models",
     "set_omega": "_convert",
     "set_stage": "_convert",
+    "small_net": "_models",
     "surrogate": "_surrogates",
     "verify": "_pack",
     "vgg_small": "_models",
@@ -151,6 +153,7 @@ __all__ = [
     "resnet34",
     "set_omega",
     "set_stage",
+    "small_net",
     "surrogate",
     "verify",
     "vgg_small",

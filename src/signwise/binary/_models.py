@@ -22,12 +22,12 @@ class ModelConfig:
     """A network of the zoo; :func:`build` makes it.
 
     Attributes:
-        name: ``"resnet18"``, ``"resnet34"``, ``"resnet20"`` or ``"vgg_small"``.
+        name: ``"resnet18"``, ``"resnet34"``, ``"resnet20"``, ``"vgg_small"`` or ``"small"``.
         form: ``"cifar"`` (small images, 3×3 stem) or ``"imagenet"`` (7×7 stem, pooled), for ResNet-18 and 34.
         num_classes: values of the result.
         in_channels: of the images.
-        width: channels of the first stage, or None for the published ones (64, 64, 16, 128).
-        image_size: height and width of the images, which VGG-Small's classifier needs.
+        width: channels of the first stage, or None for the published ones (64, 64, 16, 128; 16 for the small network).
+        image_size: height and width of the images, which the classifiers of VGG-Small and the small network need.
         omega: frequency of the binary layers.
         stage: 1 or 2.
         weight_surrogate: of the binary layers.
@@ -35,7 +35,7 @@ class ModelConfig:
         binary: False builds the same network with float convolutions in place of binary ones.
     """
 
-    name: Literal["resnet18", "resnet34", "resnet20", "vgg_small"] = "resnet20"
+    name: Literal["resnet18", "resnet34", "resnet20", "vgg_small", "small"] = "resnet20"
     form: Form = "cifar"
     num_classes: int = 10
     in_channels: int = 3
@@ -72,8 +72,8 @@ def build(config: ModelConfig) -> nn.Module:
     }
     if config.width is not None:
         options["width"] = config.width
-    if config.name == "vgg_small":
-        return vgg_small(image_size=config.image_size, **options)
+    if config.name in ("vgg_small", "small"):
+        return (vgg_small if config.name == "vgg_small" else small_net)(image_size=config.image_size, **options)
     if config.name == "resnet20":
         return resnet20(**options)
     return (resnet18 if config.name == "resnet18" else resnet34)(form=config.form, **options)
@@ -354,3 +354,50 @@ def vgg_small(
             nn.init.normal_(module.weight, std=0.01)
             nn.init.zeros_(module.bias)
     return _set_per_layer(model, omega)
+
+
+def small_net(
+    *,
+    num_classes: int = 10,
+    in_channels: int = 1,
+    width: int = 16,
+    image_size: int = 8,
+    omega: float | PerLayer = 20.0,
+    stage: Stage = 2,
+    weight_surrogate: str = "biper",
+    act_surrogate: str = "bireal",
+    binary: bool = True,
+) -> nn.Module:
+    """A float convolution, two binary ones and a linear classifier: a first network for tiny images.
+
+    Args:
+        num_classes: values of the result.
+        in_channels: of the images.
+        width: channels of the first two convolutions; the third has twice as many, behind a 2×2 max pool.
+        image_size: height and width of the images, even.
+        omega: frequency of the binary layers, or :class:`PerLayer`.
+        stage: 1 or 2.
+        weight_surrogate: of the binary layers.
+        act_surrogate: of the binary layers.
+        binary: False makes the inner convolutions float.
+    """
+    if image_size % 2 or image_size < 2:
+        raise ValueError(f"image_size must be a positive even number, got {image_size}")
+    convs = _Convs(
+        omega=omega, stage=stage, weight_surrogate=weight_surrogate, act_surrogate=act_surrogate, binary=binary
+    )
+    model = nn.Sequential(
+        nn.Conv2d(in_channels, width, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.Hardtanh(),
+        convs(width, width),
+        nn.BatchNorm2d(width),
+        nn.Hardtanh(),
+        convs(width, 2 * width),
+        nn.MaxPool2d(2),
+        nn.BatchNorm2d(2 * width),
+        nn.Hardtanh(),
+        nn.Flatten(),
+        nn.Linear(2 * width * (image_size // 2) ** 2, num_classes),
+    )
+    return _set_per_layer(_kaiming(model), omega)

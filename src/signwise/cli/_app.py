@@ -21,6 +21,7 @@ _VERBS = (
     ("demo", "_demo", "demo"),
     ("forecast", "_forecast", "forecast"),
     ("predict", "_predict", "predict"),
+    ("binary", "_binary", "app"),
     ("data", "_data", "app"),
     ("info", "_info", "info"),
 )
