@@ -65,7 +65,7 @@ def images(dataset: str, root: Path | None, validation: int, seed: int) -> Image
     for pixels, labels in parts:
         x = torch.from_numpy(np.ascontiguousarray(pixels, np.float32))
         x = x[:, None] if x.ndim == 3 else x
-        pairs.append(((x - mean) / deviation, torch.from_numpy(np.asarray(labels, np.int64))))
+        pairs.append(((x - mean) / deviation, torch.tensor(np.asarray(labels, np.int64))))
     (x, y), test = pairs
     if not validation:
         return ImageSplits(train=(x, y), val=None, test=test)

@@ -1,0 +1,1 @@
+"""Binary networks: the quantization error, and accuracy under equal budgets."""
