@@ -1,4 +1,7 @@
-"""Whole networks, batch 1, one thread, against the same network in float with its batch norms folded."""
+"""Whole networks, batch 1, one thread, against the same network in float with its batch norms folded.
+
+The contenders have different weights, so results are not compared here: packing verifies ours against its module.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,6 @@ def settle(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def close(left: Any, right: Any) -> bool:
-    """The packed network and its module agree; networks of other weights have equal shapes."""
-    return left.shape == right.shape
-
-
 def run(bench: Bench) -> None:
     for title, config, side, (plain, reduced) in NETWORKS:
         torch.manual_seed(0)
@@ -75,7 +73,7 @@ def run(bench: Bench) -> None:
                 Target(contender="signwise avx512", ratio=plain),
                 Target(contender="signwise int8 stem avx512", ratio=reduced),
             ]
-        group = bench.group(title, contenders, baseline=tuple(baseline), equal=close, targets=targets)
+        group = bench.group(title, contenders, baseline=tuple(baseline), equal=None, targets=targets)
         memory = packed.memory()
         group["bytes"] = {
             "float32": memory.float32,
