@@ -26,6 +26,7 @@ _SUBPACKAGES = (
     "ortho",
     "progress",
     "vsa",
+    "recovery",
 )
 
 __all__ = ["SignwiseError", "__version__", *_SUBPACKAGES]  # noqa: PLE0604 - _SUBPACKAGES holds strings

@@ -1,0 +1,29 @@
+"""Low-rank matrices from few, grossly corrupted measurements, with the rank unknown."""
+
+from ._dense import Dense as Dense
+from ._dense import RankOne as RankOne
+from ._hadamard import Hadamard as Hadamard
+from ._operator import LinearOperator as LinearOperator
+from ._operator import estimate_gain as estimate_gain
+from ._sign_rip import SignRIPFamily as SignRIPFamily
+from ._sign_rip import phi_outliers as phi_outliers
+from ._sign_rip import sign_rip as sign_rip
+from ._sparse import Mask as Mask
+from ._sparse import Sparse as Sparse
+from ._subgm import SubGMResult as SubGMResult
+from ._subgm import subgm as subgm
+
+__all__ = [
+    "Dense",
+    "Hadamard",
+    "LinearOperator",
+    "Mask",
+    "RankOne",
+    "SignRIPFamily",
+    "Sparse",
+    "SubGMResult",
+    "estimate_gain",
+    "phi_outliers",
+    "sign_rip",
+    "subgm",
+]
