@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Self
 
@@ -62,7 +63,7 @@ class Hadamard(Operator):
         x[: self.shape[0] * self.shape[1]] = (L @ R.T).reshape(-1)
         transformed: Tensor = self._transform.apply(x)
         picked: Tensor = transformed[self._rows]
-        return picked * self._n**0.5
+        return picked * math.sqrt(self._n)
 
     def _adjoint(self, w: Tensor) -> Tensor:
         x = w.new_zeros(self._n)

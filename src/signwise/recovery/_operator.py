@@ -26,6 +26,8 @@ class LinearOperator(Protocol):
     - ``adjoint_t_times(w, L)``: A*(w)ᵀL, shape ``(n2, k)``.
     - ``subset(idx)``: the operator of some of the measurements.
     - ``gain()``: g = ‖A‖_F²/(n1 n2); :func:`estimate_gain` is enough.
+
+    ``adjoint_products(w, L, R)`` -> (A*(w)R, A*(w)ᵀL) is used in place of the two calls where there is one.
     """
 
     shape: tuple[int, int]
@@ -143,6 +145,10 @@ def products(operator: LinearOperator, w: Tensor, L: Tensor, R: Tensor) -> tuple
     """A*(w)R and A*(w)ᵀL of any operator."""
     if isinstance(operator, Operator):
         return operator._products(w, L, R)
+    together = getattr(operator, "adjoint_products", None)
+    if together is not None:
+        left, right = together(w, L, R)
+        return left, right
     return (
         torch.as_tensor(operator.adjoint_times(w, R), dtype=torch.float64, device=L.device),
         torch.as_tensor(operator.adjoint_t_times(w, L), dtype=torch.float64, device=L.device),
