@@ -21,5 +21,6 @@ void bind_bits(nb::module_& m);
 void bind_graph(nb::module_& m);
 void bind_optim(nb::module_& m);
 void bind_ortho(nb::module_& m);
+void bind_recovery(nb::module_& m);
 void bind_runtime(nb::module_& m);
 void bind_vsa(nb::module_& m);

@@ -7,6 +7,7 @@ NB_MODULE(_core, m) {
   bind_graph(m);
   bind_optim(m);
   bind_ortho(m);
+  bind_recovery(m);
   bind_runtime(m);
   bind_vsa(m);
 }

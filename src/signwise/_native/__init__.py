@@ -10,6 +10,7 @@ from . import _graph as _graph
 from . import _optim as _optim
 from . import _ortho as _ortho
 from . import _vsa as _vsa
+from . import _recovery as _recovery
 from ._runtime import ISA_NAMES as ISA_NAMES
 from ._runtime import active_isa as active_isa
 from ._runtime import available as available

@@ -49,6 +49,56 @@ def signed_permutation(
 def rotate_words(x: NDArray[Any], mask: NDArray[Any], shift: int, out: NDArray[Any], threads: int) -> None: ...
 def hadamard_signs(x: NDArray[Any], signs: NDArray[Any], out: NDArray[Any], threads: int) -> None: ...
 def haar(h: int, out: NDArray[Any], threads: int) -> None: ...
+def recovery_pieces(n1: int, n2: int, entries: int) -> int: ...
+def recovery_dense(
+    X: NDArray[Any],
+    L: NDArray[Any],
+    Rt: NDArray[Any],
+    k: int,
+    U: NDArray[Any],
+    bu: int,
+    V: NDArray[Any],
+    bv: int,
+    left: NDArray[Any],
+    right: NDArray[Any],
+    kind: int,
+    level: float,
+    offset: float,
+    count_level: float,
+    row_cut: NDArray[Any],
+    col_cut: NDArray[Any],
+    threads: int,
+) -> tuple[int, int, float, float]: ...
+def recovery_sparse(
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    data: NDArray[Any],
+    L: NDArray[Any],
+    R: NDArray[Any],
+    k: int,
+    U: NDArray[Any],
+    bu: int,
+    V: NDArray[Any],
+    bv: int,
+    left: NDArray[Any],
+    right: NDArray[Any],
+    kind: int,
+    level: float,
+    offset: float,
+    count_level: float,
+    row_cut: NDArray[Any],
+    col_cut: NDArray[Any],
+    threads: int,
+) -> tuple[int, int, float, float]: ...
+def recovery_residuals(
+    L: NDArray[Any],
+    R: NDArray[Any],
+    rows: NDArray[Any],
+    cols: NDArray[Any],
+    x: NDArray[Any],
+    out: NDArray[Any],
+    threads: int,
+) -> None: ...
 
 optim_sums: int
 
