@@ -4,8 +4,10 @@ from ._dense import Dense as Dense
 from ._dense import RankOne as RankOne
 from ._descent import StepRecord as StepRecord
 from ._hadamard import Hadamard as Hadamard
+from ._low_rank import RobustLowRank as RobustLowRank
 from ._operator import LinearOperator as LinearOperator
 from ._operator import estimate_gain as estimate_gain
+from ._pca import robust_pca as robust_pca
 from ._report import Diagnostics as Diagnostics
 from ._sensing import RobustMatrixSensing as RobustMatrixSensing
 from ._sharded import Sharded as Sharded
@@ -24,6 +26,7 @@ __all__ = [
     "LinearOperator",
     "Mask",
     "RankOne",
+    "RobustLowRank",
     "RobustMatrixSensing",
     "Sharded",
     "SignRIPFamily",
@@ -32,6 +35,7 @@ __all__ = [
     "SubGMResult",
     "estimate_gain",
     "phi_outliers",
+    "robust_pca",
     "sign_rip",
     "subgm",
 ]

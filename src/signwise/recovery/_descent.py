@@ -15,6 +15,7 @@ from ._problem import Problem
 from ._steps import plain_step, scaled_step
 
 PLATEAU, PATIENCE = 0.999, 10
+STALL, STALL_RATIO = 30, 0.95
 POLISH = 10  # steps after the tolerance is met: the scale is an upper estimate of what is left
 
 
@@ -23,7 +24,7 @@ class StepRecord:
     """One step of a solver.
 
     Attributes:
-        phase: ``"over-rank"``, ``"select"``, ``"final"``, ``"thaw"``, ``"parsimony"`` or ``"huber"``.
+        phase: ``"over-rank"``, ``"select"``, ``"final"``, ``"thaw"``, ``"parsimony"``, ``"repair"`` or ``"huber"``.
         step: number of the step, over all phases.
         rank: columns of the factors.
         scale: s before the step.
@@ -101,6 +102,7 @@ def descend(
     kind: Literal["plain", "scaled"],
     steps: int,
     tol: float | None = None,
+    stall: bool = False,
 ) -> State:
     """Take steps from a state.
 
@@ -112,11 +114,14 @@ def descend(
         kind: which step.
         steps: at most so many.
         tol: stop ten steps after s < tol·s_0, or when s stays for ten steps; None takes all steps.
+        stall: stop also when s fell by less than 5 % in 30 steps: a trial that fits falls much faster.
     """
     take = plain_step if kind == "plain" else scaled_step
     L, R, s = state.L, state.R, state.s
     if L.shape[1] == 0:
         return replace(state, end="tol", s=problem.rule.of(problem.look(L, R).magnitudes))
+    problem.restart()
+    scales: list[float] = []
     still, end, polish = 0, "steps", POLISH
     for _ in range(steps if tol is None else steps + POLISH):
         look = problem.look(L, R)
@@ -129,7 +134,9 @@ def descend(
                 break
         elif tol is not None:
             still = still + 1 if s > PLATEAU * before else 0
-            if still >= PATIENCE:
+            scales.append(s)
+            slow = stall and len(scales) > STALL and s > STALL_RATIO * scales[-1 - STALL]
+            if still >= PATIENCE or slow:
                 end = "plateau"
                 break
         G_L, G_R, kept = problem.gradient(look, s)

@@ -60,6 +60,9 @@ class Problem(ABC):
     def use_all(self) -> None:
         """Take the held-out observations back into the fit."""
 
+    def restart(self) -> None:  # noqa: B027 - nothing to forget by default
+        """Forget what was read at other factors; called at the start of each run of steps."""
+
     @property
     @abstractmethod
     def size(self) -> tuple[float, float]:

@@ -63,6 +63,7 @@ def diagnose(
     scores: dict[int, float],
     rank_chosen: bool,
     max_rank: int,
+    stopped: bool,
     leverage: float = 0.0,
     leverage_limit: float = math.inf,
 ) -> Diagnostics:
@@ -76,6 +77,7 @@ def diagnose(
         scores: of the selection.
         rank_chosen: the rank was selected, so that reaching `max_rank` is a failure.
         max_rank: the largest rank allowed.
+        stopped: the callback ended the fit.
         leverage: the largest row of the singular vectors.
         leverage_limit: what it must not exceed.
     """
@@ -83,7 +85,7 @@ def diagnose(
     clean = state.s <= CLEAN * problem.s_0
     outlier = problem.structure(state.L, state.R, s, "outlier", rng)
     inlier = math.nan if clean else problem.structure(state.L, state.R, s, "inlier", rng)
-    failed = []
+    failed = ["the callback stopped the fit"] if stopped else []
     if not math.isfinite(state.s):
         failed.append("the steps diverged")
     if outlier > STRUCTURE:

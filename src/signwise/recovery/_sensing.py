@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from signwise.convex import Convex
@@ -205,11 +203,10 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
             scores=scores,
             rank_chosen=fixed is None and max_rank < min(n1, n2),
             max_rank=max_rank,
+            stopped=diary.stopped,
         )
         self._keep(problem, state, diary)
         warn(self.diagnostics_, self.breakdown, stacklevel=2)
-        if self.method == "two_phase" and diary.stopped:
-            warnings.warn("the callback stopped the fit", ConvergenceWarning, stacklevel=2)
         return self
 
     def predict(self, operator: LinearOperator) -> NDArray[np.float64]:

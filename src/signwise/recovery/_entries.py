@@ -1,0 +1,185 @@
+"""The problem of observed entries, for the solver."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from signwise._native import _recovery as _kernels
+
+from ._passes import DenseEntries, Entries, Rule, SparseEntries, rule_of
+from ._problem import Look, Problem, Which
+from ._scale import ScaleRule
+from ._spectral import spectral_norm
+from ._steps import ENTRYWISE_GAMMA, ENTRYWISE_STEP
+from ._weights import CUT, Loss
+
+SAMPLE, LINE_SAMPLE, REFRESH = 20_000, 128, 5
+_FEW = 5.0  # outliers a row or column below which their pattern says nothing
+
+
+class EntryProblem(Problem):
+    """Observed entries of X* + sparse errors, some of them held out.
+
+    A cell counts while |ρ_ij| < 3·max(s, s_i, s_j), with scales of its row and column: without them a row much larger
+    than the others is rejected for ever.
+
+    Args:
+        entries: what is observed; held-out entries are made missing until ``use_all``.
+        psd: symmetric positive semidefinite.
+        loss: the loss of the steps.
+        breakdown: share of gross errors to withstand.
+        holdout: share of the observed entries to hold out; 0 for none.
+        rng: draws the held-out entries and the samples.
+    """
+
+    def __init__(
+        self,
+        entries: Entries,
+        *,
+        psd: bool,
+        loss: Loss,
+        breakdown: float,
+        holdout: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self.shape, self.psd, self.device = entries.shape, psd, entries.device
+        self.step, self.loss = ENTRYWISE_STEP, loss
+        self.rule = ScaleRule(breakdown=breakdown, gamma=ENTRYWISE_GAMMA)
+        self.entries = entries
+        held = round(holdout * entries.observed)
+        drawn = entries.draw(min(entries.observed, held + SAMPLE), rng)
+        self._held_at, sample = drawn[:held], drawn[held:]
+        self._held = entries.at(self._held_at)
+        self._sample = entries.at(sample)
+        # Held-out entries are a random part, so that the scale of all says that of each.
+        self.s_0 = self.rule.first(torch.from_numpy(np.concatenate([self._sample[2], self._held[2]])))
+        entries.put(self._held_at, math.nan)
+        self._missing = held
+        self._draw_lines(rng)
+        self._line_scales: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._age = 0
+
+    def use_all(self) -> None:
+        """Write the held-out entries back."""
+        if self._missing:
+            self.entries.put(self._held_at, self._held[2])
+            self._missing = 0
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Observed entries in use, and their share of all."""
+        used = float(self.entries.observed - self._missing)
+        return used, used / (self.shape[0] * self.shape[1])
+
+    def restart(self) -> None:
+        """Read the scales of rows and columns anew in the next step."""
+        self._line_scales = None
+
+    def look(self, L: Tensor, R: Tensor) -> Look:
+        """Residuals of the sample."""
+        residual = self._residuals(L, R, self._sample)
+        return Look(L=L, R=R, residual=residual, magnitudes=residual.abs())
+
+    def held_out(self, L: Tensor, R: Tensor) -> Tensor:
+        """|ρ| of the held-out entries."""
+        return self._residuals(L, R, self._held).abs()
+
+    def products(self, look: Look, s: float, U: Tensor, V: Tensor, loss: Loss) -> tuple[Tensor, Tensor, float]:
+        """One pass."""
+        row_cut, col_cut = self._cuts(look, s) if loss.name == "truncated" else (np.zeros(0),) * 2
+        done = self.entries.run(
+            look.L, look.R, U, V, rule_of(loss, s, row_cut, col_cut), loss if loss.name == "convex" else None
+        )
+        return done.left, done.right, done.kept / max(1, done.observed)
+
+    def outlier_share(self, L: Tensor, R: Tensor, s: float) -> float:
+        """Share with |ρ| > 3s."""
+        done = self.entries.run(L, R, L[:, :0], R[:, :0], Rule(kind="sign", count_level=CUT * s))
+        return 1 - done.kept / max(1, done.observed)
+
+    def structure(self, L: Tensor, R: Tensor, s: float, which: Which, rng: np.random.Generator) -> float:
+        """‖A*(w)‖₂/(‖w‖₂√(g/m)(√n1+√n2)) by a block Krylov space."""
+        n1, n2 = self.shape
+        none_L, none_R = L[:, :0], R[:, :0]
+        if which == "inlier":
+            rule = Rule(kind="truncated", row_cut=np.full(n1, CUT * s), col_cut=np.zeros(n2), count_level=CUT * s)
+        else:
+            rule = Rule(kind="outlier", level=CUT * s, count_level=CUT * s)
+        first = self.entries.run(L, R, none_L, none_R, rule)
+        if which == "outlier":
+            if (first.observed - first.kept) / max(self.shape) < _FEW:
+                return 0.0
+            rule = Rule(kind="outlier", level=CUT * s, offset=first.total / first.observed, count_level=CUT * s)
+            first = self.entries.run(L, R, none_L, none_R, rule)
+        if first.squares == 0:
+            return 0.0
+        norm = spectral_norm(
+            lambda V: self.entries.run(L, R, none_L, V, rule).left,
+            lambda U: self.entries.run(L, R, U, none_R, rule).right,
+            n2,
+            rng,
+            self.device,
+        )
+        return norm / (math.sqrt(first.squares / (n1 * n2)) * (math.sqrt(n1) + math.sqrt(n2)))
+
+    def line(self, axis: int, index: int) -> NDArray[np.float64]:
+        """A row (axis 0) or column of the observed matrix, NaN where missing."""
+        if isinstance(self.entries, DenseEntries):
+            values = self.entries.X[index] if axis == 0 else self.entries.X[:, index]
+            out: NDArray[np.float64] = values.cpu().numpy().copy()
+            return out
+        out = np.full(self.shape[1 - axis], math.nan)
+        if axis == 0:
+            part = slice(self.entries.indptr[index], self.entries.indptr[index + 1])
+            out[self.entries.indices[part]] = self.entries.data[part]
+        else:
+            at = np.flatnonzero(self.entries.indices == index)
+            out[self.entries.at(at)[0]] = self.entries.data[at]
+        return out
+
+    def _residuals(
+        self, L: Tensor, R: Tensor, cells: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+    ) -> Tensor:
+        rows, cols, values = cells
+        if self.device.type == "cpu":
+            return torch.from_numpy(_kernels.residuals(L.numpy(), R.numpy(), rows, cols, values))
+        at, across = (torch.from_numpy(x.astype(np.int64)).to(self.device) for x in (rows, cols))
+        return (L[at] * R[across]).sum(1) - torch.from_numpy(values).to(self.device)
+
+    def _draw_lines(self, rng: np.random.Generator) -> None:
+        if isinstance(self.entries, SparseEntries):
+            self._positions = [self.entries.line_positions(axis, LINE_SAMPLE // 2, rng) for axis in (0, 1)]
+        else:
+            self._samples = [self.entries.line_samples(axis, LINE_SAMPLE, rng) for axis in (0, 1)]
+
+    def _cuts(self, look: Look, s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self._line_scales is None or self._age >= REFRESH:
+            self._line_scales, self._age = (self._line_scale(look, 0), self._line_scale(look, 1)), 0
+        elif self._age:
+            gamma = self.rule.gamma
+            self._line_scales = self._line_scales[0] * gamma, self._line_scales[1] * gamma
+        self._age += 1
+        rows, cols = self._line_scales
+        return CUT * np.maximum(rows, s), CUT * cols
+
+    def _line_scale(self, look: Look, axis: int) -> NDArray[np.float64]:
+        """The q-quantile of |ρ| of every row or column over k_q; 0 where nothing is observed."""
+        if isinstance(self.entries, SparseEntries):
+            positions = self._positions[axis]
+            there = positions >= 0
+            rho = np.full(positions.shape, math.nan)
+            rho[there] = self._residuals(look.L, look.R, self.entries.at(positions[there])).numpy()
+        else:
+            chosen, values = self._samples[axis]
+            own, other = (look.L, look.R) if axis == 0 else (look.R, look.L)
+            rho = (own @ other[torch.from_numpy(chosen).to(self.device)].T - values).cpu().numpy()
+        sizes = np.sort(np.abs(rho), axis=1)  # NaN goes last
+        counts = (~np.isnan(sizes)).sum(1)
+        at = np.minimum((self.rule.q * counts).astype(np.int64), np.maximum(counts - 1, 0))
+        picked = np.take_along_axis(sizes, at[:, None], 1)[:, 0] if sizes.shape[1] else np.zeros(len(sizes))
+        return np.nan_to_num(picked) / self.rule.k_q
