@@ -22,6 +22,7 @@ _VERBS = (
     ("forecast", "_forecast", "forecast"),
     ("predict", "_predict", "predict"),
     ("binary", "_binary", "app"),
+    ("recover", "_recover", "recover"),
     ("data", "_data", "app"),
     ("info", "_info", "info"),
 )

@@ -125,7 +125,7 @@ def descend(
     still, end, polish = 0, "steps", POLISH
     for _ in range(steps if tol is None else steps + POLISH):
         look = problem.look(L, R)
-        before, s = s, problem.rule.after(look.magnitudes, s)
+        before, s = s, problem.rule.after(look.magnitudes, s, settled=tol is not None and problem.settled(s))
         if not math.isfinite(s):
             return State(L=L, R=R, s=math.inf, end="diverged")
         if tol is not None and s <= tol * problem.s_0:

@@ -19,6 +19,7 @@ from ._steps import ENTRYWISE_GAMMA, ENTRYWISE_STEP
 from ._weights import CUT, Loss
 
 SAMPLE, LINE_SAMPLE, REFRESH = 20_000, 128, 5
+SETTLED = 1e-3
 _FEW = 5.0  # outliers a row or column below which their pattern says nothing
 
 
@@ -79,6 +80,14 @@ class EntryProblem(Problem):
     def restart(self) -> None:
         """Read the scales of rows and columns anew in the next step."""
         self._line_scales = None
+
+    def settled(self, s: float) -> bool:
+        """Whether the scale of every row and column was a thousandth of s when last read.
+
+        That of all cells alone would not do: it is small too where only most rows fit.
+        """
+        scales = self._line_scales
+        return scales is not None and max(scales[0].max(initial=0.0), scales[1].max(initial=0.0)) < SETTLED * s
 
     def look(self, L: Tensor, R: Tensor) -> Look:
         """Residuals of the sample."""

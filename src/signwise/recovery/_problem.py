@@ -63,6 +63,10 @@ class Problem(ABC):
     def restart(self) -> None:  # noqa: B027 - nothing to forget by default
         """Forget what was read at other factors; called at the start of each run of steps."""
 
+    def settled(self, s: float) -> bool:
+        """Whether residuals everywhere are so far below s that s may fall fast."""
+        return False
+
     @property
     @abstractmethod
     def size(self) -> tuple[float, float]:

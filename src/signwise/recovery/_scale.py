@@ -8,6 +8,8 @@ from statistics import NormalDist
 
 from torch import Tensor
 
+SETTLED_GAMMA = 0.5
+
 
 def quantile(values: Tensor, q: float) -> float:
     """The order statistic number floor(qN) of N values, counted from 0; inf of none.
@@ -60,6 +62,6 @@ class ScaleRule:
             return 0.0
         return self.of(magnitudes[magnitudes > 1e-12 * top])
 
-    def after(self, magnitudes: Tensor, previous: float) -> float:
-        """s_t from |ρ_t| and s_{t−1}."""
-        return max(self.of(magnitudes), self.gamma * previous)
+    def after(self, magnitudes: Tensor, previous: float, *, settled: bool = False) -> float:
+        """s_t from |ρ_t| and s_{t−1}; with `settled`, γ is 0.5: the residuals are far below the scale already."""
+        return max(self.of(magnitudes), (min(self.gamma, SETTLED_GAMMA) if settled else self.gamma) * previous)
