@@ -53,7 +53,7 @@ def run(bench: Bench) -> None:
 
 
 def with_tensorly(bench: Bench) -> None:
-    """tensorly at a regularisation tuned for this problem; it needs a hundred times longer, hence the small matrix."""
+    """tensorly at the regularisation that suits this problem; its default of 1 fails. Full decompositions: small matrix."""
     try:
         import tensorly
         from tensorly.decomposition import robust_pca
@@ -63,14 +63,14 @@ def with_tensorly(bench: Bench) -> None:
     X, truth = planted(200, 5, 0.1)
 
     def rival() -> np.ndarray:
-        low_rank, _ = robust_pca(tensorly.tensor(X), reg_E=1 / np.sqrt(200) * 1.0, tol=1e-7, n_iter_max=500)
+        low_rank, _ = robust_pca(tensorly.tensor(X), reg_E=1 / np.sqrt(200), tol=1e-8, n_iter_max=300)
         return np.asarray(low_rank)
 
     def right(_: object, found: np.ndarray) -> bool:
-        return bool(np.linalg.norm(found - truth) < 1e-2 * np.linalg.norm(truth))
+        return bool(np.linalg.norm(found - truth) < 1e-6 * np.linalg.norm(truth))
 
     bench.group(
-        "robust PCA, 200 x 200, rank 5, 10% outliers, against tensorly (compared at an error of 1e-2)",
+        "robust PCA, 200 x 200, rank 5, 10% outliers, against tensorly",
         {"tensorly robust_pca": rival, "signwise, rank given": partial(ours, X, 5)},
         baseline="tensorly robust_pca",
         equal=right,

@@ -215,9 +215,18 @@ inline double dot(const double* a, const double* b, std::int64_t ldk) {
   for (int p = 0; p < P; ++p) sum[p] = same<N>(0.0);
   for (std::int64_t l = 0; l < ldk; l += 8)
     for (int p = 0; p < P; ++p) sum[p] = multiply_add<N>(load<N>(a + l + p * N), load<N>(b + l + p * N), sum[p]);
-  double lanes[8];
-  for (int p = 0; p < P; ++p) store<N>(lanes + p * N, sum[p]);
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  typename Doubles<2>::type pair;
+  if constexpr (N == 8) {
+    const auto four = __builtin_shufflevector(sum[0], sum[0], 0, 1, 2, 3) +
+                      __builtin_shufflevector(sum[0], sum[0], 4, 5, 6, 7);
+    pair = __builtin_shufflevector(four, four, 0, 1) + __builtin_shufflevector(four, four, 2, 3);
+  } else if constexpr (N == 4) {
+    const auto four = sum[0] + sum[P - 1];
+    pair = __builtin_shufflevector(four, four, 0, 1) + __builtin_shufflevector(four, four, 2, 3);
+  } else {
+    pair = (sum[0] + sum[P / 2]) + (sum[1 % P] + sum[P - 1]);
+  }
+  return pair[0] + pair[1];
 }
 
 template <int N>
@@ -226,10 +235,11 @@ inline void add_scaled(double w, const double* from, double* to, std::int64_t ld
   for (std::int64_t l = 0; l < ld; l += N) store<N>(to + l, multiply_add<N>(scale, load<N>(from + l), load<N>(to + l)));
 }
 
+template <Weight K>
 inline double weigh_one(const WeightRule& rule, double rho, double cut) {
   const double size = rho < 0 ? -rho : rho;
   const double sign = (rho > 0) - (rho < 0);
-  switch (rule.kind) {
+  switch (K) {
     case Weight::truncated: return size < cut ? rho : 0.0;
     case Weight::sign: return sign;
     case Weight::huber: {
@@ -241,18 +251,25 @@ inline double weigh_one(const WeightRule& rule, double rho, double cut) {
   return 0.0;
 }
 
-template <int N>
-void sparse_rows(const std::int64_t* indptr, const std::int32_t* indices, const double* data, const Factors& f,
-                 const WeightRule& rule, std::int64_t begin, std::int64_t end, double* right, WeightSums& sums) {
+template <int N, Weight K>
+void sparse_kind(const std::int64_t* indptr, const std::int32_t* indices, const double* data, const Factors& factors,
+                 const WeightRule& given, std::int64_t begin, std::int64_t end, double* right, WeightSums& found) {
   constexpr std::int64_t kAhead = 6;  // entries to fetch in advance
+  // Copies: a store to a product could otherwise change what a reference refers to.
+  const Factors f = factors;
+  WeightRule rule = given;
+  rule.kind = K;
+  WeightSums sums;
+  const std::int64_t last = indptr[end];
   const bool same_left = f.V == f.R && f.ldv == f.ldk;
   for (std::int64_t i = begin; i < end; ++i) {
     const double* row = f.L + i * f.ldk;
     const double* u = f.bu ? f.U + i * f.ldu : nullptr;
     double* left = f.bv ? f.left + i * f.ldv : nullptr;
-    for (std::int64_t t = indptr[i]; t < indptr[i + 1]; ++t) {
+    const std::int64_t stop = indptr[i + 1];
+    for (std::int64_t t = indptr[i]; t < stop; ++t) {
       const std::int64_t j = indices[t];
-      if (t + kAhead < indptr[end]) {
+      if (t + kAhead < last) {
         const std::int64_t later = indices[t + kAhead];
         for (std::int64_t l = 0; l < f.ldk; l += 8) __builtin_prefetch(f.R + later * f.ldk + l);
         if (u)
@@ -261,11 +278,11 @@ void sparse_rows(const std::int64_t* indptr, const std::int32_t* indices, const 
       const double* column = f.R + j * f.ldk;
       const double rho = (f.k ? dot<N>(row, column, f.ldk) : 0.0) - data[t];
       double cut = 0;
-      if (rule.kind == Weight::truncated) {
+      if (K == Weight::truncated) {
         const double a = rule.row_cut[i], b = rule.col_cut[j];
         cut = a > b ? a : b;
       }
-      const double w = rho == rho ? weigh_one(rule, rho, cut) : 0.0;
+      const double w = rho == rho ? weigh_one<K>(rule, rho, cut) : 0.0;
       const double size = rho < 0 ? -rho : rho;
       sums.observed += rho == rho;
       sums.kept += size <= rule.count_level;
@@ -275,6 +292,20 @@ void sparse_rows(const std::int64_t* indptr, const std::int32_t* indices, const 
       if (left) add_scaled<N>(w, same_left ? column : f.V + j * f.ldv, left, f.ldv);
       if (u) add_scaled<N>(w, u, right + j * f.ldu, f.ldu);
     }
+  }
+  found = sums;
+}
+
+template <int N>
+void sparse_rows(const std::int64_t* indptr, const std::int32_t* indices, const double* data, const Factors& f,
+                 const WeightRule& rule, std::int64_t begin, std::int64_t end, double* right, WeightSums& sums) {
+  switch (rule.kind) {
+    case Weight::truncated:
+      return sparse_kind<N, Weight::truncated>(indptr, indices, data, f, rule, begin, end, right, sums);
+    case Weight::sign: return sparse_kind<N, Weight::sign>(indptr, indices, data, f, rule, begin, end, right, sums);
+    case Weight::huber: return sparse_kind<N, Weight::huber>(indptr, indices, data, f, rule, begin, end, right, sums);
+    case Weight::outlier:
+      return sparse_kind<N, Weight::outlier>(indptr, indices, data, f, rule, begin, end, right, sums);
   }
 }
 
