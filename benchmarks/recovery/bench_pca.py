@@ -53,7 +53,7 @@ def run(bench: Bench) -> None:
 
 
 def with_tensorly(bench: Bench) -> None:
-    """tensorly at the regularisation that suits this problem; its default of 1 fails. Full decompositions: small matrix."""
+    """tensorly at the regularisation that suits this problem; its default of 1 fails."""
     try:
         import tensorly
         from tensorly.decomposition import robust_pca

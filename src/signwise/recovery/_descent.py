@@ -16,6 +16,7 @@ from ._steps import plain_step, scaled_step
 
 PLATEAU, PATIENCE = 0.999, 10
 STALL, STALL_RATIO = 30, 0.95
+DIVERGED = 1e4  # scale over the first beyond which a run is given up
 POLISH = 10  # steps after the tolerance is met: the scale is an upper estimate of what is left
 
 
@@ -126,7 +127,7 @@ def descend(
     for _ in range(steps if tol is None else steps + POLISH):
         look = problem.look(L, R)
         before, s = s, problem.rule.after(look.magnitudes, s, settled=tol is not None and problem.settled(s))
-        if not math.isfinite(s):
+        if not s <= DIVERGED * problem.s_0:
             return State(L=L, R=R, s=math.inf, end="diverged")
         if tol is not None and s <= tol * problem.s_0:
             end, polish = "tol", polish - 1

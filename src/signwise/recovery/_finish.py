@@ -49,7 +49,7 @@ def thaw(
     Truncation can freeze a run with good cells rejected; their signs then have structure.
     """
     for _ in range(THAWS):
-        if diary.stopped or not outlier_structure(problem, state, rng) > STRUCTURE:
+        if diary.stopped or not math.isfinite(state.s) or not outlier_structure(problem, state, rng) > STRUCTURE:
             break
         s = quantile(problem.look(state.L, state.R).magnitudes, 0.9)
         state = final_phase(problem, replace(state, s=s), diary, max_iter=max_iter, tol=tol, phase="thaw")

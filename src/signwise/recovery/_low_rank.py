@@ -46,7 +46,8 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     Args:
         rank: ``"auto"`` selects it; a number fixes it.
-        max_rank: largest rank to consider; None is min(64, min(n1, n2)//4), at least 1.
+        max_rank: largest rank to consider; None is min(64, min(n1, n2)//4), at least 1. The selection stays below
+            observed/2(n1 + n2), at least 1, in any case.
         loss: ``"truncated"``, ``"huber"``, ``"l1"``, an even elementwise function of :mod:`signwise.convex`, or
             ``"auto"``: truncated, then Huber if X turns out to be low-rank only approximately.
         psd: X is symmetric positive semidefinite.
@@ -155,6 +156,8 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             raise ValueError(f"psd=True needs a square matrix, got shape {values.shape}")
         max_rank = check_options(self, values.shape)
         entries = self._entries(values, mask)
+        # With fewer than two observations a parameter the over-rank phase runs away where nothing is observed.
+        max_rank = max(1, min(max_rank, entries.observed // (2 * (n1 + n2))))
         rng = generator(self.random_state)
         auto = isinstance(self.loss, str) and self.loss == "auto"
         loss = Loss("truncated") if auto else loss_of(self.loss)
@@ -171,7 +174,7 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             if known is None:
                 state = small_start(problem, fixed or max_rank, self.init_scale, rng)
                 state = descend(problem, state, diary, phase="over-rank", kind="scaled", steps=OVER_RANK_STEPS)
-                if fixed is None and state.rank and share and not diary.stopped:
+                if fixed is None and state.rank and share and math.isfinite(state.s) and not diary.stopped:
                     choice = select_rank(problem, state, diary, plain_at_most=False)
                     state, scores = choice.state, choice.scores
                 if share and math.isfinite(state.s):
@@ -185,6 +188,8 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             if not diary.stopped and math.isfinite(state.s):
                 state = self._finished(problem, state, diary, rng, auto=auto, fixed=fixed is not None)
         self.n_iter_ = len(diary.records) - before
+        if not math.isfinite(state.s):
+            state = State(L=zero_L, R=zero_R, s=math.inf, end="diverged")
         if fixed is None and math.isfinite(state.s):
             k = kept_rank(problem, state)
             if k < state.rank:

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._descent import State
 from ._problem import Problem
 
-STRUCTURE, HELD_OUT_RATIO, CLEAN, FLOOR = 1.1, 1.15, 1e-6, 1e-10
+STRUCTURE, HELD_OUT_RATIO, CLEAN, FLOOR, EXPLAINS_NOTHING = 1.1, 1.15, 1e-6, 1e-10, 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +81,22 @@ def diagnose(
         leverage: the largest row of the singular vectors.
         leverage_limit: what it must not exceed.
     """
+    if not math.isfinite(state.s):
+        return Diagnostics(
+            inlier_structure=math.nan,
+            outlier_structure=math.nan,
+            leverage=math.nan,
+            held_out_ratio=held_out_ratio,
+            outlier_share=math.nan,
+            scale_ratio=math.inf,
+            rank_scores=scores,
+            failed=("the steps diverged",),
+        )
     s = max(state.s, FLOOR * problem.s_0)
     clean = state.s <= CLEAN * problem.s_0
     outlier = problem.structure(state.L, state.R, s, "outlier", rng)
     inlier = math.nan if clean else problem.structure(state.L, state.R, s, "inlier", rng)
     failed = ["the callback stopped the fit"] if stopped else []
-    if not math.isfinite(state.s):
-        failed.append("the steps diverged")
     if outlier > STRUCTURE:
         failed.append(f"the signs of the large residuals have structure {outlier:.2f}, above {STRUCTURE}")
     if leverage > leverage_limit:
@@ -96,6 +105,8 @@ def diagnose(
         failed.append(f"the small residuals have structure {inlier:.2f}, above {STRUCTURE}")
     if not clean and held_out_ratio > HELD_OUT_RATIO:
         failed.append(f"held-out residuals are {held_out_ratio:.2f} times the others, above {HELD_OUT_RATIO}")
+    if state.rank and state.s > EXPLAINS_NOTHING * problem.s_0:
+        failed.append(f"the fit explains little: its scale is {state.s / problem.s_0:.2f} times that of the data")
     if rank_chosen and state.rank >= max_rank:
         failed.append(f"the rank reached max_rank = {max_rank}")
     return Diagnostics(

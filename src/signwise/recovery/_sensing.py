@@ -178,18 +178,20 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
                 state = descend(problem, start, diary, phase="over-rank", kind="plain", steps=OVER_RANK_STEPS)
             else:
                 state = known
-            if known is None and fixed is None and state.rank and not diary.stopped:
+            if known is None and fixed is None and state.rank and math.isfinite(state.s) and not diary.stopped:
                 choice = select_rank(problem, state, diary, plain_at_most=True)
                 state, scores = choice.state, choice.scores
             problem.use_all()
             before = len(diary.records)
-            if not diary.stopped:
+            if not diary.stopped and math.isfinite(state.s):
                 state = descend(problem, state, diary, phase="final", kind="scaled", steps=self.max_iter, tol=self.tol)
             self.n_iter_ = len(diary.records) - before
             if bool(held.any()) and math.isfinite(state.s):
                 ratio = self._ratio(problem, state)
         if self.method == "subgm" or problem.s_0 == 0:
             self.n_iter_ = 0
+        if not math.isfinite(state.s):
+            state = State(L=problem.zero()[0], R=problem.zero()[1], s=math.inf, end="diverged")
         if fixed is None and math.isfinite(state.s):
             k = min(kept_rank(problem, state), state.rank)
             if k < state.rank:

@@ -1,0 +1,1 @@
+"""Reproductions of the claims about ``signwise.recovery``; ``python -m reproductions recovery/NAME`` runs one."""
