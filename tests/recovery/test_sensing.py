@@ -138,6 +138,14 @@ def test_it_says_when_it_failed():
     assert fit.diagnostics_.failed
 
 
+def test_nothing_found_is_not_recovered():
+    operator, y, truth = gaussian_sensing(30, 3, 900, 0.6)
+    with pytest.warns(ConvergenceWarning, match="not recovered"):
+        fit = RobustMatrixSensing(max_rank=20, psd=True).fit(operator, y)
+    assert error(fit.low_rank_, truth) > 0.1
+    assert not fit.recovered_
+
+
 def test_the_rate_of_scaled_steps_does_not_know_condition_or_rank():
     def steps(kappa, k):
         operator, y, truth = gaussian_sensing(30, 3, 1800, 0.1, kappa=kappa)

@@ -105,7 +105,8 @@ def diagnose(
         failed.append(f"the small residuals have structure {inlier:.2f}, above {STRUCTURE}")
     if not clean and held_out_ratio > HELD_OUT_RATIO:
         failed.append(f"held-out residuals are {held_out_ratio:.2f} times the others, above {HELD_OUT_RATIO}")
-    if state.rank and state.s > EXPLAINS_NOTHING * problem.s_0:
+    # Rank 0 of data that are not zero explains nothing whatever its scale; the zero matrix has s_0 = 0.
+    if problem.s_0 > 0 and (state.rank == 0 or state.s > EXPLAINS_NOTHING * problem.s_0):
         failed.append(f"the fit explains little: its scale is {state.s / problem.s_0:.2f} times that of the data")
     if rank_chosen and state.rank >= max_rank:
         failed.append(f"the rank reached max_rank = {max_rank}")
