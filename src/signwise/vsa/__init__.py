@@ -4,8 +4,13 @@
 vectors, with equal bits in every process and on every platform.
 """
 
+from ._bundle import Match as Match
+from ._bundle import bundle as bundle
+from ._bundle import cleanup as cleanup
+from ._capacity import capacity as capacity
 from ._encoder import EncodedBatch as EncodedBatch
 from ._encoder import JSONEncoder as JSONEncoder
 from ._inputs import Reject as Reject
+from ._mbat import MBAT as MBAT
 
-__all__ = ["EncodedBatch", "JSONEncoder", "Reject"]
+__all__ = ["MBAT", "EncodedBatch", "JSONEncoder", "Match", "Reject", "bundle", "capacity", "cleanup"]
