@@ -1,0 +1,1 @@
+"""Reproductions of the claims about ``signwise.vsa``; ``python -m reproductions vsa/NAME`` runs one."""
