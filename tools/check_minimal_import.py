@@ -66,7 +66,27 @@ def decode_video() -> None:
     read_video(Path("film.mp4"))
 
 
-FEATURES: dict[str, Callable[[], None]] = {"arrow": read_parquet, "report": draw_figures, "video": decode_video}
+def search_by_faiss() -> None:
+    """The feature behind the extra `index`."""
+    from signwise.vsa import JSONEncoder, JSONIndex
+
+    JSONIndex(JSONEncoder(512), backend="faiss")
+
+
+def encode_by_ray() -> None:
+    """The feature behind the extra `scale`."""
+    from signwise.vsa import JSONEncoder, encode_dataset
+
+    encode_dataset("events.jsonl", JSONEncoder(512), "vectors")
+
+
+FEATURES: dict[str, Callable[[], None]] = {
+    "arrow": read_parquet,
+    "index": search_by_faiss,
+    "report": draw_figures,
+    "scale": encode_by_ray,
+    "video": decode_video,
+}
 
 
 def check_extras() -> None:

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from . import __version__, _native
 
-EXTRAS = {"arrow": ("pyarrow",), "report": ("matplotlib",), "video": ("av",)}
+EXTRAS = {
+    "arrow": ("pyarrow",),
+    "index": ("faiss", "usearch"),
+    "report": ("matplotlib",),
+    "scale": ("ray",),
+    "video": ("av",),
+}
 """Modules that each extra brings; a test holds this against pyproject.toml."""
 
 

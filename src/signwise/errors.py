@@ -29,6 +29,14 @@ class ArtifactError(SignwiseError):
     """A saved directory is missing, damaged, or of a version that this signwise cannot read."""
 
 
+class IndexCorruptError(ArtifactError):
+    """A saved index is damaged: a file is missing, or is not the one that its manifest lists."""
+
+
+class EncoderMismatchError(SignwiseError, ValueError):
+    """An index was made by an encoder of other options or of another fitted state."""
+
+
 class ConfigError(SignwiseError, ValueError):
     """A configuration has an unknown key or a value of the wrong type."""
 

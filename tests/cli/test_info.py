@@ -1,5 +1,6 @@
 """``signwise info`` and its Python twin."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -55,11 +56,15 @@ def test_an_absent_package_has_no_version():
 
 def test_the_table_of_extras_is_that_of_the_project_file():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    names = {
-        extra: sorted(r.split(">")[0].lower() for r in needs) for extra, needs in declared.items() if extra != "all"
-    }
+    names = {extra: sorted(module_of(r) for r in needs) for extra, needs in declared.items() if extra != "all"}
     assert names == {extra: sorted(modules) for extra, modules in _about.EXTRAS.items()}
     assert declared["all"] == [f"signwise[{','.join(e for e in declared if e != 'all')}]"]
+
+
+def module_of(requirement):
+    """The module that a requirement such as ``faiss-cpu>=1.10`` or ``ray[data]>=2.40`` brings."""
+    name = re.split(r"[>\[]", requirement)[0].lower()
+    return {"faiss-cpu": "faiss"}.get(name, name)
 
 
 @pytest.mark.parametrize("name", ["torch", "numpy", "scipy", "scikit-learn"])

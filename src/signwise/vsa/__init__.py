@@ -10,7 +10,22 @@ from ._bundle import cleanup as cleanup
 from ._capacity import capacity as capacity
 from ._encoder import EncodedBatch as EncodedBatch
 from ._encoder import JSONEncoder as JSONEncoder
+from ._index import Added as Added
+from ._index import Hit as Hit
+from ._index import JSONIndex as JSONIndex
 from ._inputs import Reject as Reject
 from ._mbat import MBAT as MBAT
 
-__all__ = ["MBAT", "EncodedBatch", "JSONEncoder", "Match", "Reject", "bundle", "capacity", "cleanup"]
+__all__ = [
+    "MBAT",
+    "Added",
+    "EncodedBatch",
+    "Hit",
+    "JSONEncoder",
+    "JSONIndex",
+    "Match",
+    "Reject",
+    "bundle",
+    "capacity",
+    "cleanup",
+]
