@@ -53,15 +53,8 @@ def test_what_is_not_there_is_not_named():
 
 
 def test_arrays_and_nesting():
-    documents = [
-        {
-            "order": {
-                "items": [{"sku": f"sku-{i}", "n": i % 4 + 1}, {"sku": f"sku-{i * 3 % 20}", "n": 2}],
-                "paid": bool(i % 2),
-            }
-        }
-        for i in range(20)
-    ]
+    items = [[{"sku": f"sku-{i}", "n": i % 4 + 1}, {"sku": f"sku-{i * 3 % 20}", "n": 2}] for i in range(20)]
+    documents = [{"order": {"items": items[i], "paid": bool(i % 2)}} for i in range(20)]
     memory = Memory.from_documents(documents)
     encoder = JSONEncoder(4096)
     for i in (1, 8, 13):

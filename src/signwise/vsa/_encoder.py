@@ -339,10 +339,10 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """The values that a vector holds, out of those that a memory knows.
 
         Every candidate T has a term t. It is measured by rho = <r, t> sqrt(d)/(||t|| ||r||), r what is left of y
-        (its norm at least 0.02 ||y||), and accepted if rho >= Phi^-1(1 - .01/N) for N candidates. Each round takes the best candidate of each
-        path that has none yet and subtracts what it accepts (exactly, on integers, where the path has no index;
-        else its projection); it ends when nothing is accepted, or after 20 rounds. Then each choice is made once
-        more with all others subtracted.
+        (its norm at least 0.02 ||y||), and accepted if rho >= Phi^-1(1 - .01/N) for N candidates. Each round takes
+        the best candidate of each path that has none yet and subtracts what it accepts (exactly, on integers, where
+        the path has no index; else its projection); it ends when nothing is accepted, or after 20 rounds. Then each
+        choice is made once more with all others subtracted.
 
         A value that the memory does not know is not found; one that shares words or a neighbourhood with it may be
         named in its place. Roughly d/33 terms can be told from 1000 candidates (:func:`capacity`), and a text
@@ -373,9 +373,9 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Examples:
             >>> from signwise.vsa import JSONEncoder
-            >>> found = JSONEncoder().explain({"name": "ada", "born": 1815}, {"name": "ada", "born": 3})
-            >>> [(c.name, round(c.contribution, 1)) for c in found.contributions]
-            [('name', 0.5), ('born', 0.0)]
+            >>> found = JSONEncoder().explain({"name": "ada", "born": 1815}, {"name": "ada", "born": 1816})
+            >>> [(c.name, c.a, c.b, round(c.contribution, 1)) for c in found.contributions]
+            [('name', 'ada', 'ada', 0.5), ('born', 1815, 1816, 0.5)]
         """
         return explain(self, a, b)
 
