@@ -11,7 +11,8 @@ from signwise.vsa._rows import Rows
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(_rows, "BLOCK_BYTES", 5 * 2 * 8)
+    monkeypatch.setattr(_rows, "FIRST_BYTES", 3 * 2 * 8)
+    monkeypatch.setattr(_rows, "LARGEST_BYTES", 7 * 2 * 8)
 
 
 @given(

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK_BYTES = 1 << 24
+FIRST_BYTES = 1 << 25
+LARGEST_BYTES = 1 << 28
 
 
 class Rows:
     """An array of shape ``(n, width)`` that grows at its end.
 
-    Memory follows what is used: a block is reserved whole, and the system gives its pages as they are written.
+    A new block is as large as everything before it, so that there are few. Memory follows what is used all the same:
+    a block is reserved whole, and the system gives its pages as they are written.
 
     Args:
         width: values in a row.
@@ -24,7 +26,6 @@ class Rows:
 
     def __init__(self, width: int, dtype: Any, first: NDArray[Any] | None = None) -> None:
         self.width, self.dtype = width, np.dtype(dtype)
-        self._per_block = max(1, BLOCK_BYTES // (width * self.dtype.itemsize))
         self._blocks: list[NDArray[Any]] = []
         self._starts: list[int] = []
         self._count = 0
@@ -44,7 +45,8 @@ class Rows:
         done = 0
         while done < len(rows):
             if not self._blocks or self._count == self._starts[-1] + len(self._blocks[-1]):
-                self._blocks.append(np.empty((self._per_block, self.width), self.dtype))
+                size = max(1, min(max(self.nbytes, FIRST_BYTES), LARGEST_BYTES) // (self.width * self.dtype.itemsize))
+                self._blocks.append(np.empty((size, self.width), self.dtype))
                 self._starts.append(self._count)
             place = self._count - self._starts[-1]
             count = min(len(rows) - done, len(self._blocks[-1]) - place)
