@@ -43,8 +43,8 @@ def run(bench: Bench) -> None:
             ys = (picked * flips * rng.integers(1, 9, picked.shape)).astype(np.int32)
             packed = np.packbits(ys >= 0, axis=1, bitorder="little")
             bench.group(
-                f"{count} {'query' if count == 1 else 'queries'}, {rows:,} x {D:,} bits, k = {K} (ours also ranks again "
-                "100 and names keys)",
+                f"{count} {'query' if count == 1 else 'queries'}, {rows:,} x {D:,} bits, k = {K} (ours also ranks "
+                "100 again and names keys)",
                 {
                     "faiss IndexBinaryFlat": partial(bare.search, packed, K),
                     "signwise JSONIndex": partial(index.search_many, list(ys), K),

@@ -23,6 +23,7 @@ _VERBS = (
     ("predict", "_predict", "predict"),
     ("binary", "_binary", "app"),
     ("recover", "_recover", "recover"),
+    ("json", "_json", "app"),
     ("data", "_data", "app"),
     ("info", "_info", "info"),
 )

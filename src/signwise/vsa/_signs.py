@@ -50,7 +50,7 @@ def sign_scores(y: NDArray[Any], words: Words) -> NDArray[np.float64]:
     if norm == 0:
         return np.zeros(len(words))
     if y.dtype.kind == "i":
-        return _exact_products(y, words) / (norm * d**0.5)
+        return np.asarray(_exact_products(y, words) / (norm * d**0.5))
     # Sum of y s = 2 (sum of y over the bits that are set) - (sum of y).
     bits = PackedBits(words, d).unpack("bool").view(np.uint8)
     return np.asarray((2 * (bits @ wide) - wide.sum()) / (norm * d**0.5))
