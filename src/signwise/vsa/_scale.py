@@ -18,8 +18,8 @@ class EncodeBatch:
     """A callable class for ``ray.data.Dataset.map_batches``: adds a column of vectors to a batch of rows.
 
     Give it as a class, with ``fn_constructor_args=(encoder,)``, to keep it in actors; :func:`encode_dataset` runs it
-    in tasks. It needs no Ray itself, and a batch gives the bytes that :meth:`JSONEncoder.transform` gives, however the rows
-    are split. Workers get the encoder, with its fitted state, by pickle.
+    in tasks. It needs no Ray itself, and a batch gives the bytes that :meth:`JSONEncoder.transform` gives, however
+    the rows are split. Workers get the encoder, with its fitted state, by pickle.
 
     Args:
         encoder: the encoder; its output form is that of the column.

@@ -1,0 +1,214 @@
+"""Ways to represent JSON documents as vectors, in 512 bytes each or without a limit.
+
+A rival's features are compressed in two ways, of which the better one counts: the first 256 singular directions as
+float16, or the signs of 4096 random projections. Ours keeps 4096 signs. Every way is fitted on the stored documents.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import normalize
+from sklearn.random_projection import SparseRandomProjection
+
+from signwise.bits import PackedBits
+from signwise.vsa import JSONEncoder
+
+BYTES = 512
+D = 8 * BYTES
+Documents = Sequence[Any]
+
+
+class Representation(Protocol):
+    """Rows of norm 1 for stored documents and for queries; their product is the similarity."""
+
+    def fit(self, documents: Documents) -> Representation: ...
+
+    def stored(self, documents: Documents) -> Any: ...
+
+    def query(self, documents: Documents) -> Any: ...
+
+
+class Ours:
+    """JSONEncoder: stored as signs, queried by integers; without a limit, float32."""
+
+    def __init__(self, fitted: bool, limit: bool, **options: Any) -> None:
+        self.fitted, self.limit = fitted, limit
+        self.encoder = JSONEncoder(D, **options)
+
+    def fit(self, documents: Documents) -> Ours:
+        if self.fitted:
+            self.encoder.fit(documents)
+        return self
+
+    def stored(self, documents: Documents) -> np.ndarray:
+        if not self.limit:
+            return self.query(documents)
+        self.encoder.output = "bits"
+        octets = self.encoder.transform(documents)
+        return PackedBits(octets.view("<u8"), D).unpack("float32") / np.float32(D**0.5)
+
+    def query(self, documents: Documents) -> np.ndarray:
+        self.encoder.output = "float32"
+        return self.encoder.transform(documents)
+
+
+class Features:
+    """Sparse features of a scikit-learn pipeline, and one of the compressions or None."""
+
+    def __init__(self, make: Callable[[], Any], read: Callable[[Any], Any], compression: str | None) -> None:
+        self.make, self.read, self.compression = make, read, compression
+
+    def fit(self, documents: Documents) -> Features:
+        self.pipeline = self.make()
+        features = self.pipeline.fit_transform([self.read(d) for d in documents])
+        if self.compression == "256 directions":
+            rank = min(BYTES // 2, min(features.shape) - 1)
+            self.project: Any = TruncatedSVD(rank, random_state=0).fit(features)
+        elif self.compression == "signs":
+            self.project = SparseRandomProjection(D, random_state=0).fit(features)
+        return self
+
+    def query(self, documents: Documents) -> Any:
+        features = self.pipeline.transform([self.read(d) for d in documents])
+        if self.compression is None:
+            return normalize(features)
+        projected = self.project.transform(features)
+        if sparse.issparse(projected):
+            projected = projected.toarray()
+        return normalize(projected).astype(np.float32)
+
+    def stored(self, documents: Documents) -> Any:
+        rows = self.query(documents)
+        if self.compression == "256 directions":
+            return rows.astype(np.float16).astype(np.float32)
+        if self.compression == "signs":
+            return np.where(rows >= 0, 1, -1).astype(np.float32) / np.float32(D**0.5)
+        return rows
+
+
+class TorchHD:
+    """torchhd's MAP model, as a user would: words of a value bundled, bound to its path, bundled; 4096 signs."""
+
+    def __init__(self, limit: bool) -> None:
+        self.limit = limit
+        self.known: dict[str, Any] = {}
+
+    def fit(self, documents: Documents) -> TorchHD:
+        return self
+
+    def query(self, documents: Documents) -> np.ndarray:
+        import torchhd
+
+        rows = []
+        for document in documents:
+            bound = [
+                torchhd.bind(self._atom(f"path {path}"), torchhd.multiset(torch_stack([self._atom(w) for w in words])))
+                for path, words in ((p, re.findall(r"\w+", str(v).lower()) or [str(v)]) for p, v in leaves(document))
+            ]
+            rows.append(torchhd.multiset(torch_stack(bound)).numpy())
+        return normalize(np.stack(rows)).astype(np.float32)
+
+    def stored(self, documents: Documents) -> np.ndarray:
+        rows = self.query(documents)
+        return np.where(rows >= 0, 1, -1).astype(np.float32) / np.float32(D**0.5) if self.limit else rows
+
+    def _atom(self, token: str) -> Any:
+        import torch
+        import torchhd
+
+        if token not in self.known:
+            generator = torch.Generator().manual_seed(len(self.known))
+            self.known[token] = torchhd.random(1, D, "MAP", generator=generator)[0]
+        return self.known[token]
+
+
+def torch_stack(vectors: list[Any]) -> Any:
+    import torch
+
+    return torch.stack([v.as_subclass(type(vectors[0])) for v in vectors])
+
+
+def leaves(value: Any, path: str = "", index: bool = False) -> Iterator[tuple[str, Any]]:
+    """Flattened paths and values; an element of an array is ``[*]``, or its index."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}", index)
+    elif isinstance(value, list) and value:
+        for i, item in enumerate(value):
+            yield from leaves(item, f"{path}[{i if index else '*'}]", index)
+    else:
+        yield path, value
+
+
+def tokens(words: bool, index: bool) -> Callable[[Any], list[str]]:
+    """Tokens path=value, and with ``words`` path~word for each word of a string."""
+
+    def read(document: Any) -> list[str]:
+        out = []
+        for path, value in leaves(document, index=index):
+            out.append(f"{path}={json.dumps(value)}")
+            if words and isinstance(value, str):
+                out += [f"{path}~{word}" for word in re.findall(r"\w+", value.lower())]
+        return out
+
+    return read
+
+
+def text(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False)
+
+
+def hashed(sublinear: bool) -> Callable[[], Any]:
+    hasher = FeatureHasher(2**18, input_type="string", alternate_sign=False)
+    return lambda: make_pipeline(hasher, TfidfTransformer(sublinear_tf=sublinear))
+
+
+def weighted(analyzer: str, sublinear: bool) -> Callable[[], Any]:
+    if analyzer == "word":
+        return lambda: TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=sublinear)
+    return lambda: TfidfVectorizer(analyzer="char", ngram_range=(3, 5), max_features=2**18, sublinear_tf=sublinear)
+
+
+def contenders(limit: bool) -> dict[str, dict[str, Callable[[], Representation]]]:
+    """By contender, its variants by name, all in 512 bytes a document (``limit``) or without a limit."""
+    compressions = ("256 directions", "signs") if limit else (None,)
+    ours = {
+        "unfitted": lambda: Ours(False, limit),
+        "unfitted, no array norm": lambda: Ours(False, limit, array_norm=False),
+        "idf": lambda: Ours(True, limit, idf=True),
+        "idf, no array norm": lambda: Ours(True, limit, idf=True, array_norm=False),
+        "idf, words and whole": lambda: Ours(True, limit, idf=True, strings=("whole", "words")),
+        "idf, pos+set+adj, conjunctions": lambda: Ours(
+            True, limit, idf=True, arrays=("pos", "set", "adj"), conjunctions=True
+        ),
+    }
+    found: dict[str, dict[str, Callable[[], Representation]]] = {"signwise": dict(ours)}
+    found["FeatureHasher on paths"] = {
+        f"{'words' if words else 'values'}, {'index' if index else '[*]'}, sublinear={sub}, {c}": (
+            lambda words=words, index=index, sub=sub, c=c: Features(hashed(sub), tokens(words, index), c)
+        )
+        for words in (False, True)
+        for index in (False, True)
+        for sub in (False, True)
+        for c in compressions
+    }
+    for analyzer, name in (("word", "TF-IDF words"), ("char", "TF-IDF characters")):
+        found[name] = {
+            f"sublinear={sub}, {c}": (
+                lambda analyzer=analyzer, sub=sub, c=c: Features(weighted(analyzer, sub), text, c)
+            )
+            for sub in (False, True)
+            for c in compressions
+        }
+    found["torchhd MAP"] = {"paths and words": lambda: TorchHD(limit)}
+    return found
