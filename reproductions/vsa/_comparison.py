@@ -42,7 +42,10 @@ def margins(rows: Mapping[str, Any], measures: list[str]) -> dict[str, float]:
 
 def table(comparison: Mapping[str, Any], measures: list[str]) -> str:
     """A Markdown table of both budgets."""
-    lines = [f"| budget | contender | {' | '.join(measures)} | variant |", "|---|---|" + "---:|" * len(measures) + "---|"]
+    lines = [
+        f"| budget | contender | {' | '.join(measures)} | variant |",
+        "|---|---|" + "---:|" * len(measures) + "---|",
+    ]
     for budget, rows in comparison.items():
         for contender, row in rows.items():
             cells = " | ".join(f"{row[m]:.3f}" for m in measures)

@@ -11,11 +11,76 @@ from typing import Any
 
 from signwise import data
 
-FIRST = "Ada Alan Barbara Carl Donald Edsger Frances Grace Hedy Ivan Jean Kurt Leslie Margaret Niklaus Radia".split()
-LAST = "Lovelace Turing Liskov Sassenrath Knuth Dijkstra Allen Hopper Lamarr Sutherland Bartik Gödel Lamport".split()
-CITIES = "Turin Oslo Bonn Lyon Porto Gdansk Graz Ghent Leeds Malmo Split Brno Vilnius Tartu Cork Patras".split()
-THINGS = "lamp desk chair shelf rug mirror clock vase stool bench frame basket kettle pan bowl tray".split()
-COLOURS = "red green blue black white grey brown orange violet".split()
+FIRST = [
+    "Ada",
+    "Alan",
+    "Barbara",
+    "Carl",
+    "Donald",
+    "Edsger",
+    "Frances",
+    "Grace",
+    "Hedy",
+    "Ivan",
+    "Jean",
+    "Kurt",
+    "Leslie",
+    "Margaret",
+    "Niklaus",
+    "Radia",
+]
+LAST = [
+    "Lovelace",
+    "Turing",
+    "Liskov",
+    "Sassenrath",
+    "Knuth",
+    "Dijkstra",
+    "Allen",
+    "Hopper",
+    "Lamarr",
+    "Sutherland",
+    "Bartik",
+    "Gödel",
+    "Lamport",
+]
+CITIES = [
+    "Turin",
+    "Oslo",
+    "Bonn",
+    "Lyon",
+    "Porto",
+    "Gdansk",
+    "Graz",
+    "Ghent",
+    "Leeds",
+    "Malmo",
+    "Split",
+    "Brno",
+    "Vilnius",
+    "Tartu",
+    "Cork",
+    "Patras",
+]
+THINGS = [
+    "lamp",
+    "desk",
+    "chair",
+    "shelf",
+    "rug",
+    "mirror",
+    "clock",
+    "vase",
+    "stool",
+    "bench",
+    "frame",
+    "basket",
+    "kettle",
+    "pan",
+    "bowl",
+    "tray",
+]
+COLOURS = ["red", "green", "blue", "black", "white", "grey", "brown", "orange", "violet"]
 
 LEVELS = {
     "mild": (0.15, 0.2, 0.01, False),

@@ -6,6 +6,7 @@ float16, or the signs of 4096 random projections. Ours keeps 4096 signs. Every w
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.pipeline import make_pipeline
@@ -25,6 +25,7 @@ from signwise.vsa import JSONEncoder
 
 BYTES = 512
 D = 8 * BYTES
+WIDTH = 2**16
 Documents = Sequence[Any]
 
 
@@ -72,10 +73,9 @@ class Features:
         self.pipeline = self.make()
         features = self.pipeline.fit_transform([self.read(d) for d in documents])
         if self.compression == "256 directions":
-            rank = min(BYTES // 2, min(features.shape) - 1)
-            self.project: Any = TruncatedSVD(rank, random_state=0).fit(features)
+            self.project: Any = Directions(features, BYTES // 2)
         elif self.compression == "signs":
-            self.project = SparseRandomProjection(D, random_state=0).fit(features)
+            self.project = projection(features.shape[1])
         return self
 
     def query(self, documents: Documents) -> Any:
@@ -94,6 +94,25 @@ class Features:
         if self.compression == "signs":
             return np.where(rows >= 0, 1, -1).astype(np.float32) / np.float32(D**0.5)
         return rows
+
+
+class Directions:
+    """The first singular directions of stored rows, by the eigenvectors of their products."""
+
+    def __init__(self, rows: sparse.csr_matrix, rank: int) -> None:
+        self.rows = rows
+        values, vectors = np.linalg.eigh((rows @ rows.T).toarray())
+        kept = np.flatnonzero(values > 1e-9 * values[-1])[-rank:]
+        self.weights = vectors[:, kept] / np.sqrt(values[kept])
+
+    def transform(self, features: sparse.csr_matrix) -> np.ndarray:
+        return (features @ self.rows.T) @ self.weights
+
+
+@functools.lru_cache(maxsize=4)
+def projection(features: int) -> SparseRandomProjection:
+    """The random projection of so many features; it depends on nothing else."""
+    return SparseRandomProjection(D, random_state=0).fit(sparse.csr_matrix((1, features)))
 
 
 class TorchHD:
@@ -169,14 +188,14 @@ def text(document: Any) -> str:
 
 
 def hashed(sublinear: bool) -> Callable[[], Any]:
-    hasher = FeatureHasher(2**18, input_type="string", alternate_sign=False)
+    hasher = FeatureHasher(WIDTH, input_type="string", alternate_sign=False)
     return lambda: make_pipeline(hasher, TfidfTransformer(sublinear_tf=sublinear))
 
 
 def weighted(analyzer: str, sublinear: bool) -> Callable[[], Any]:
     if analyzer == "word":
         return lambda: TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=sublinear)
-    return lambda: TfidfVectorizer(analyzer="char", ngram_range=(3, 5), max_features=2**18, sublinear_tf=sublinear)
+    return lambda: TfidfVectorizer(analyzer="char", ngram_range=(3, 5), max_features=WIDTH, sublinear_tf=sublinear)
 
 
 def contenders(limit: bool) -> dict[str, dict[str, Callable[[], Representation]]]:
@@ -194,12 +213,11 @@ def contenders(limit: bool) -> dict[str, dict[str, Callable[[], Representation]]
     }
     found: dict[str, dict[str, Callable[[], Representation]]] = {"signwise": dict(ours)}
     found["FeatureHasher on paths"] = {
-        f"{'words' if words else 'values'}, {'index' if index else '[*]'}, sublinear={sub}, {c}": (
-            lambda words=words, index=index, sub=sub, c=c: Features(hashed(sub), tokens(words, index), c)
+        f"{'words' if words else 'values'}, {'index' if index else '[*]'}, {c}": (
+            lambda words=words, index=index, c=c: Features(hashed(True), tokens(words, index), c)
         )
         for words in (False, True)
         for index in (False, True)
-        for sub in (False, True)
         for c in compressions
     }
     for analyzer, name in (("word", "TF-IDF words"), ("char", "TF-IDF characters")):

@@ -32,7 +32,9 @@ def measure(d: int, n: int, trials: int, seed: int) -> dict[str, float]:
     tokens = [f"token{i}" for i in range(300)]
     memory = Memory({f"k{i}": tokens if i % 3 else numbers for i in range(n)})
     encoder = JSONEncoder(d, strings=("whole",), seed=seed)
-    right: dict[str, list[bool]] = {f"{kind}, {form}": [] for form in ("integers", "signs") for kind in ("token", "number")}
+    right: dict[str, list[bool]] = {
+        f"{kind}, {form}": [] for form in ("integers", "signs") for kind in ("token", "number")
+    }
     for document in records:
         for form, output in (("integers", "int32"), ("signs", "bits")):
             found = {f.name: f.value for f in encoder.decode(encoder.encode_one(document, output=output), memory)}

@@ -37,9 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         products[groups[queries][:, None] == groups[None]] = -np.inf
         return float((labels[np.argmax(products, axis=1)] == labels[queries]).mean())
 
-    budgets = compare(
-        lambda r: recall(r, halves[0]), lambda r: {"recall": recall(r, halves[1])}, options.quick
-    )
+    budgets = compare(lambda r: recall(r, halves[0]), lambda r: {"recall": recall(r, halves[1])}, options.quick)
     record: dict[str, Any] = {
         "settings": {"seed": options.seed, "documents": len(documents), "queries": len(halves[1])},
         "budgets": budgets,

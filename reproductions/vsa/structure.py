@@ -53,9 +53,7 @@ TASKS: dict[str, Callable[[bool, random.Random], Any]] = {
 }
 WAYS: dict[str, Callable[[], Representation]] = {
     "signwise": lambda: Ours(False, True),
-    "signwise, pos+set+adj, conjunctions": lambda: Ours(
-        False, True, arrays=("pos", "set", "adj"), conjunctions=True
-    ),
+    "signwise, pos+set+adj, conjunctions": lambda: Ours(False, True, arrays=("pos", "set", "adj"), conjunctions=True),
     "FeatureHasher on paths, index": lambda: Features(hashed(False), tokens(True, True), None),
     "TF-IDF words": lambda: Features(weighted("word", False), text, None),
     "TF-IDF characters": lambda: Features(weighted("char", False), text, None),
