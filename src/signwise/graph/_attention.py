@@ -82,7 +82,7 @@ class TemporalAttention(nn.Module):
             rows, columns = ends
             shared = F.linear(query, w_query[:, : query.shape[1]])
             asked = shared.index_select(0, rows) + F.linear(columns, w_query[:, query.shape[1] :], b_query)
-        q, skip = asked.split(h * c, 1)
+        q, skip = asked[:, : h * c], asked[:, h * c :]
         both = F.linear(table, torch.cat(weight[2:]), torch.cat(bias[2:]))
         q_heads = (q / math.sqrt(c)).view(n, h, c)
         w_edge = self.lin_edge.weight.view(h, c, -1)
@@ -125,7 +125,7 @@ class _Native(torch.autograd.Function):
         return alpha, value, summed
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, _alpha: Tensor, value: Tensor, summed: Tensor) -> tuple[Tensor | None, ...]:
         """See :func:`signwise._native._attention.attention_backward`."""
         *tensors, alpha = ctx.saved_tensors
