@@ -15,8 +15,8 @@ QUICK = TrainingOptions(epochs=2, batch_size=20)
 SMALL = MemoryOptions(dim=8, time_dim=4, heads=2, head_dim=4, neighbors=4)
 
 
-def market(n=400):
-    return simulate_signed_events(n, 60, scenario="marketplace", positive_share=0.7, seed=2).stream
+def market(n=400, nodes=60):
+    return simulate_signed_events(n, nodes, scenario="marketplace", positive_share=0.7, seed=2).stream
 
 
 def non_events(stream, seed=0):
@@ -135,7 +135,7 @@ def test_an_interrupt_leaves_a_usable_model(monkeypatch):
 
 def test_corrected_odds_match_the_share_of_positives():
     # Weighted classes alone would put the mean probability far below the share.
-    stream = market(2000)
+    stream = market(2000, 150)
     split = chronological_split(stream)
     model = SEMBAPlus(options=SMALL, training=replace(QUICK, epochs=3)).fit(stream, split)
     p = 1 / (1 + np.exp(-model.scores(stream).events[split.train, 0]))

@@ -51,6 +51,7 @@ class LinearDecoder(nn.Module):
 
     def __init__(self, z_dim: int, outputs: int) -> None:
         super().__init__()
+        self.outputs = outputs
         self.out = nn.Linear(2 * z_dim, outputs)
 
     def fit_features(self, features: npt.NDArray[np.floating]) -> None:
@@ -101,7 +102,7 @@ class HybridDecoder(nn.Module):
         super().__init__()
         if kind not in ("hybrid", "memory", "features"):
             raise ValueError(f"decoder is {kind!r}; expected 'hybrid', 'memory' or 'features'")
-        self.kind = kind
+        self.kind, self.outputs = kind, outputs
         self.groups = {**FEATURE_GROUPS, **(RECENT_GROUPS if recent else {})}
         inputs = sum(map(len, self.groups.values()))
         self.standardize = Standardize(inputs)

@@ -153,7 +153,7 @@ def decode(model: StreamModule, z: Tensor, features: np.ndarray) -> Tensor:
                 f = torch.cat([f, f.new_zeros(short, f.shape[1])])
             logits = model.logits(rows, f)
             out.append(logits[: len(logits) - short] if short else logits)
-    return torch.cat(out) if out else z.new_zeros(0, 1)
+    return torch.cat(out) if out else z.new_zeros(0, model.decoder.outputs)
 
 
 def outputs(model: StreamModule, logits: Tensor) -> np.ndarray:
