@@ -4,6 +4,7 @@ import torch
 
 from signwise.graph import FEATURE_NAMES, RECENT_NAMES, Neighbors, level_quantiles, recent_features
 from signwise.graph._decoders import HybridDecoder, Standardize, nearest_level, weight_levels
+from signwise.graph._dropout import Dropout
 
 
 def test_features_are_standardised_and_clipped():
@@ -78,3 +79,13 @@ def test_recent_features_are_sums_over_the_newest_events():
     for name, value in expected.items():
         assert row[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
     assert all(value == 0 for name, value in row.items() if "_ratee_" in name)
+
+
+def test_dropout_keeps_the_mean_and_stops_in_evaluation():
+    drop = Dropout(0.25).train()
+    out = drop(torch.ones(20_000))
+    assert set(out.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    assert out.mean().item() == pytest.approx(1, abs=0.02)
+    assert torch.equal(drop.eval()(out), out)
+    with pytest.raises(ValueError, match="share"):
+        Dropout(1.0)

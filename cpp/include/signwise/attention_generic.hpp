@@ -34,6 +34,21 @@ inline void add(float* __restrict y, float scale, const float* __restrict x, i64
   for (i64 i = 0; i < n; ++i) y[i] += scale * x[i];
 }
 
+// A sum over events: in an array of known length, which stays in registers, or else where the result goes.
+template <int Size>
+struct Sum {
+  alignas(64) float local[Size ? Size : 1];
+  float* out;
+  i64 n;
+  Sum(float* where, i64 length) : out(where), n(length) { std::fill(data(), data() + n, 0.0f); }
+  float* data() { return Size ? local : out; }
+  void add_scaled(float scale, const float* x) { add<Size>(data(), scale, x, n); }
+  void store() {
+    if constexpr (Size > 0)
+      for (int l = 0; l < Size; ++l) out[l] = local[l];
+  }
+};
+
 template <int Dim, int Edge>
 void forward_of(const Attention& a, float* alpha, float* value, float* summed, i64 begin, i64 end) {
   const i64 wide = a.heads * a.dim;
@@ -44,10 +59,6 @@ void forward_of(const Attention& a, float* alpha, float* value, float* summed, i
     for (i64 h = 0; h < a.heads; ++h) {
       const i64 at = i * a.heads + h;
       float* weights = alpha + at * a.k;
-      float* out = value + at * a.dim;
-      float* out_edge = summed + at * a.edge_dim;
-      std::fill(out, out + a.dim, 0.0f);
-      std::fill(out_edge, out_edge + a.edge_dim, 0.0f);
       float highest = -std::numeric_limits<float>::infinity();
       for (i64 j = 0; j < a.k; ++j) {
         weights[j] = 0.0f;
@@ -63,13 +74,17 @@ void forward_of(const Attention& a, float* alpha, float* value, float* summed, i
         weights[j] = std::exp(weights[j] - highest);
         total += weights[j];
       }
+      Sum<Dim> out(value + at * a.dim, a.dim);
+      Sum<Edge> out_edge(summed + at * a.edge_dim, a.edge_dim);
       for (i64 j = 0; j < a.k; ++j) {
         if (!mask[j]) continue;
         weights[j] /= total;
         const float used = a.drop ? weights[j] * a.drop[at * a.k + j] : weights[j];
-        add<Dim>(out, used, a.table + index[j] * 2 * wide + wide + h * a.dim, a.dim);
-        add<Edge>(out_edge, used, edges + j * a.edge_dim, a.edge_dim);
+        out.add_scaled(used, a.table + index[j] * 2 * wide + wide + h * a.dim);
+        out_edge.add_scaled(used, edges + j * a.edge_dim);
       }
+      out.store();
+      out_edge.store();
     }
   }
 }
@@ -77,41 +92,49 @@ void forward_of(const Attention& a, float* alpha, float* value, float* summed, i
 template <int Dim, int Edge>
 void backward_of(const Attention& a, const float* alpha, const AttentionGradients& g) {
   const i64 wide = a.heads * a.dim;
-  std::vector<float> slope(static_cast<std::size_t>(a.k));
-  std::fill(g.query, g.query + a.n * wide, 0.0f);
-  std::fill(g.edge_query, g.edge_query + a.n * a.heads * a.edge_dim, 0.0f);
-  std::fill(g.edge, g.edge + a.n * a.k * a.edge_dim, 0.0f);
+  std::vector<float> scores(static_cast<std::size_t>(a.heads * a.k)), used(scores.size());
   for (i64 i = 0; i < a.n; ++i) {
     const i64* index = a.index + i * a.k;
     const std::uint8_t* mask = a.mask + i * a.k;
     const float* edges = a.edge + i * a.k * a.edge_dim;
-    float* edge_gradient = g.edge + i * a.k * a.edge_dim;
     for (i64 h = 0; h < a.heads; ++h) {
       const i64 at = i * a.heads + h;
       const float* weights = alpha + at * a.k;
+      const float* query = a.query + at * a.dim;
       const float* out = g.value + at * a.dim;
       const float* out_edge = g.summed + at * a.edge_dim;
+      float* score = scores.data() + h * a.k;
+      float* use = used.data() + h * a.k;
       float mean = 0.0f;
       for (i64 j = 0; j < a.k; ++j) {
         if (!mask[j]) continue;
         const float* row = a.table + index[j] * 2 * wide + wide + h * a.dim;
         const float drop = a.drop ? a.drop[at * a.k + j] : 1.0f;
-        slope[j] = drop * (dot<Dim>(out, row, a.dim) + dot<Edge>(out_edge, edges + j * a.edge_dim, a.edge_dim));
-        mean += weights[j] * slope[j];
+        score[j] = drop * (dot<Dim>(out, row, a.dim) + dot<Edge>(out_edge, edges + j * a.edge_dim, a.edge_dim));
+        use[j] = weights[j] * drop;
+        mean += weights[j] * score[j];
       }
+      Sum<Dim> to_query(g.query + at * a.dim, a.dim);
+      Sum<Edge> to_edge_query(g.edge_query + at * a.edge_dim, a.edge_dim);
       for (i64 j = 0; j < a.k; ++j) {
         if (!mask[j]) continue;
-        const float score = weights[j] * (slope[j] - mean);
-        const float used = a.drop ? weights[j] * a.drop[at * a.k + j] : weights[j];
-        const float* key = a.table + index[j] * 2 * wide + h * a.dim;
+        score[j] = weights[j] * (score[j] - mean);
+        to_query.add_scaled(score[j], a.table + index[j] * 2 * wide + h * a.dim);
+        to_edge_query.add_scaled(score[j], edges + j * a.edge_dim);
         float* row = g.table + index[j] * 2 * wide + h * a.dim;
-        add<Dim>(g.query + at * a.dim, score, key, a.dim);
-        add<Dim>(row, score, a.query + at * a.dim, a.dim);
-        add<Dim>(row + wide, used, out, a.dim);
-        add<Edge>(g.edge_query + at * a.edge_dim, score, edges + j * a.edge_dim, a.edge_dim);
-        add<Edge>(edge_gradient + j * a.edge_dim, score, a.edge_query + at * a.edge_dim, a.edge_dim);
-        add<Edge>(edge_gradient + j * a.edge_dim, used, out_edge, a.edge_dim);
+        add<Dim>(row, score[j], query, a.dim);
+        add<Dim>(row + wide, use[j], out, a.dim);
       }
+      to_query.store();
+      to_edge_query.store();
+    }
+    for (i64 j = 0; j < a.k; ++j) {
+      Sum<Edge> to_edge(g.edge + (i * a.k + j) * a.edge_dim, a.edge_dim);
+      for (i64 h = 0; mask[j] && h < a.heads; ++h) {
+        to_edge.add_scaled(scores[h * a.k + j], a.edge_query + (i * a.heads + h) * a.edge_dim);
+        to_edge.add_scaled(used[h * a.k + j], g.summed + (i * a.heads + h) * a.edge_dim);
+      }
+      to_edge.store();
     }
   }
 }

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 
 from signwise._native._attention import attention_available, attention_backward, attention_forward
 
+from ._dropout import dropout_factors
+
 
 class TemporalAttention(nn.Module):
     r"""Multi-head attention over a fixed number of events, with parameters named as in PyG's ``TransformerConv``.
@@ -90,7 +92,7 @@ class TemporalAttention(nn.Module):
         q_edge = torch.einsum("nhc,hce->nhe", q_heads, w_edge)
         drop = None
         if self.training and self.dropout:
-            drop = F.dropout(torch.ones(n, h, k, dtype=q.dtype, device=q.device), self.dropout)
+            drop = dropout_factors(q.new_empty(n, h, k), self.dropout)
         native = q.dtype == torch.float32 and q.device.type == "cpu" and attention_available()
         sums = _Native.apply if native else _gathered_sums
         alpha, value, summed = sums(q_heads, q_edge, both.view(-1, 2, h * c), index, mask, edge, drop)

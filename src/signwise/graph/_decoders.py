@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ._dropout import Dropout
 from ._recent import RECENT_GROUPS
 from ._state import FEATURE_GROUPS
 
@@ -115,7 +116,7 @@ class HybridDecoder(nn.Module):
         if kind != "memory":
             self.interaction = _mlp(inputs, hidden, outputs, dropout)
         if kind != "features":
-            self.residual = nn.Sequential(nn.Dropout(z_dropout), *_mlp(3 * z_dim, hidden, outputs, dropout))
+            self.residual = nn.Sequential(Dropout(z_dropout), *_mlp(3 * z_dim, hidden, outputs, dropout))
             if kind == "hybrid":
                 for p in self.residual[-1].parameters():
                     nn.init.zeros_(p)
@@ -217,4 +218,4 @@ def _pair(z: Tensor) -> Tensor:
 
 
 def _mlp(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), Dropout(dropout), nn.Linear(hidden, outputs))
