@@ -5,6 +5,7 @@ results where the extension was not built.
 """
 
 from . import _binary as _binary
+from . import _attention as _attention
 from . import _bits as _bits
 from . import _graph as _graph
 from . import _optim as _optim
