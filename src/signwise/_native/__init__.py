@@ -4,14 +4,14 @@ A module here owns one topic: it checks what comes, calls the kernel, and falls 
 results where the extension was not built.
 """
 
-from . import _binary as _binary
 from . import _attention as _attention
+from . import _binary as _binary
 from . import _bits as _bits
 from . import _graph as _graph
 from . import _optim as _optim
 from . import _ortho as _ortho
-from . import _vsa as _vsa
 from . import _recovery as _recovery
+from . import _vsa as _vsa
 from ._runtime import ISA_NAMES as ISA_NAMES
 from ._runtime import active_isa as active_isa
 from ._runtime import available as available
