@@ -181,12 +181,14 @@ class _Past:
         known = (self.pairs[at] == pair) & (self.pair_first[at] <= t)
         if from_past.any():
             known[from_past] = self._rated_at(pair[from_past], t[from_past])
-        return (target >= 0) & (target != u) & ~known
+        good: Mask = (target >= 0) & (target != u) & ~known
+        return good
 
     def _rated_at(self, pair: Ints, time: Ints) -> Mask:
         both = np.stack([self.stream.source * self.stream.num_nodes + self.stream.target, self.stream.time], axis=1)
         rows, asked = (np.ascontiguousarray(x).view("i8,i8").ravel() for x in (both, np.stack([pair, time], axis=1)))
-        return np.isin(asked, rows)
+        found: Mask = np.isin(asked, rows)
+        return found
 
 
 def _draw_exactly(

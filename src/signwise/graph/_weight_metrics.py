@@ -84,7 +84,8 @@ def weight_metrics(
     error = mean - weight
     spread = float(np.sum((weight - weight.mean()) ** 2))
     varied = spread > 0 and bool(np.ptp(mean) > 0)
-    log_score, coverage = None, ()
+    log_score: float | None = None
+    coverage: tuple[Coverage, ...] = ()
     if probability is not None:
         if levels is None or probability.shape != (len(weight), len(levels)):
             raise ValueError(
