@@ -82,7 +82,6 @@ class SignedMemory(nn.Module):
         init: memory of a node without events: ``"zeros"``, or ``"learned"`` vectors.
         payload_dim: length of the vectors that committed events carry, 0 for none.
         message_dim: length that they are projected to.
-        weight_max: the weight at ``|x| = 1``.
     """
 
     def __init__(
@@ -109,7 +108,8 @@ class SignedMemory(nn.Module):
         self.payload = nn.Linear(payload_dim, message_dim) if payload_dim else None
         self.linear = LinearMessages(memories, raw, raw) if message == "linear" else None
         self.grus = nn.ModuleList(nn.GRUCell(raw, dim) for _ in range(memories))
-        self.register_buffer("weight_max", torch.ones(()))
+        self.weight_max: Tensor
+        self.register_buffer("weight_max", torch.zeros(()))
         self.initial: Tensor
         start = torch.randn(memories, dim) * 0.1 if init == "learned" else torch.zeros(memories, dim)
         if init == "learned":

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 EventFeatures = Literal["abs", "signed"]
 
 
-def event_features(x: Tensor, role: Tensor, kind: EventFeatures, weight_max: float = 1.0) -> Tensor:
+def event_features(x: Tensor, role: Tensor, kind: EventFeatures, weight_max: Tensor | float = 1.0) -> Tensor:
     """The features a of events as one end sees them.
 
     Args:

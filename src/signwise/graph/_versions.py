@@ -59,7 +59,7 @@ class Versions:
         levels: the versions behind them.
         row_time: int64, shape ``(r + u,)``; last event time of each row, :data:`NEVER` if there is none.
         row_node: int64, shape ``(r + u,)``.
-        row_counts: float32, shape ``(r + u, 4)``; ratings given and received, each positive and negative.
+        row_counts: float64, shape ``(r + u, 4)``; ratings given and received, each positive and negative.
         final_rows: int64; the newest version of each node that has one, in order of its id.
     """
 
@@ -67,7 +67,7 @@ class Versions:
     levels: tuple[Level, ...]
     row_time: Ints
     row_node: Ints
-    row_counts: Floats
+    row_counts: npt.NDArray[np.float64]
     final_rows: Ints
     _keys: Ints
     _key_row: Ints
@@ -174,7 +174,7 @@ def plan_versions(
         levels=tuple(levels),
         row_time=np.concatenate([last_update[nodes], unit_time[order]]),
         row_node=np.concatenate([nodes, unit_node[order]]),
-        row_counts=np.concatenate([counts[nodes], unit_counts[order]]).astype(np.float32),
+        row_counts=np.concatenate([counts[nodes], unit_counts[order]]),
         final_rows=row[is_last],
         _keys=keys,
         _key_row=row,
