@@ -25,7 +25,7 @@ def binary_loss(logit: Tensor, positive: Tensor, other_weight: float = 1.0, *, p
     """
     each = F.softplus(torch.where(positive, -logit, logit))
     if pooled:
-        weight = torch.where(positive, 1.0, other_weight).to(each.dtype)
+        weight = 1 + (other_weight - 1) * (~positive).to(each.dtype)
         return (weight * each).sum() / max(len(each), 1)
     return class_mean(each, positive) + other_weight * class_mean(each, ~positive)
 

@@ -36,6 +36,8 @@ class MemoryOptions:
         propagate: attend to neighbors; False decodes the memories themselves.
         node_inputs: ``"zeros"`` (8 of them) as published, or ``"counts"`` (log counts given and received).
         span: an attended event's age is counted to the ``"peer"``'s last event, as published, or to the ``"query"``.
+        edge_lag: add the log of an attended event's age in minutes to its features; φ alone, whose fastest cosine turns
+            once in days, cannot tell a burst of minutes from one of hours.
         rectify: z is ReLU of the attention's output.
         decoder: ``"linear"`` of both vectors, or ``"hybrid"``, ``"memory"`` or ``"features"``.
         dropout: inside the decoder.
@@ -64,6 +66,7 @@ class MemoryOptions:
     propagate: bool = True
     node_inputs: Literal["zeros", "counts"] = "counts"
     span: Literal["peer", "query"] = "query"
+    edge_lag: bool = False
     rectify: bool = True
     decoder: Literal["linear"] | DecoderKind = "hybrid"
     dropout: float = 0.2

@@ -193,7 +193,8 @@ def prepare(
 def _row_inputs(versions: Versions, questions: Questions | None, reading: Reading) -> npt.NDArray[np.floating[Any]]:
     parts: list[npt.NDArray[np.floating[Any]]] = [np.zeros((len(versions.row_node), reading.zeros), np.float32)]
     if reading.counts:
-        parts.append(np.log1p(versions.row_counts))
+        # In float32, as the engine's features of the ends are.
+        parts.append(np.log1p(versions.row_counts).astype(np.float32))
     if reading.node_features is not None:
         first = 0 if questions is None or not len(questions) else int(questions.time[0])
         known = versions.row_time != NEVER

@@ -31,6 +31,7 @@ Self = TypeVar("Self", bound="StreamModule")
 TASKS: tuple[Task, ...] = ("sign", "link", "signed_link", "weight")
 _CHUNK = 16_384
 _ENGINE = "engine."
+_MINUTES, _LAG_SCALE = 1440.0, 8.0  # minutes in a day; the log of two days in minutes
 
 
 class StreamModule(nn.Module):
@@ -87,7 +88,7 @@ class StreamModule(nn.Module):
         if o.propagate:
             self.attention = TemporalAttention(
                 in_dim, heads=o.heads, head_dim=o.head_dim, dropout=o.attention_dropout,
-                edge_dim=o.time_dim + event_feature_dim(o.event_features),
+                edge_dim=o.time_dim + event_feature_dim(o.event_features) + o.edge_lag,
             )  # fmt: skip
         self.z_dim = o.heads * o.head_dim if o.propagate else o.memories * o.dim
         self.levels: Tensor
@@ -423,7 +424,10 @@ class StreamModule(nn.Module):
         rows = torch.cat([*table, work.row_inputs], 1)
         rows = F.pad(rows, (0, 0, 0, padded(work.rows) - work.rows))
         a = event_features(work.x, work.role, self.options.event_features, self.updater.weight_max)
-        edge = torch.cat([self.time_encoding(work.span), a], -1)
+        parts = [self.time_encoding(work.span), a]
+        if self.options.edge_lag:
+            parts.append(torch.log1p(work.span.clamp(min=0) * _MINUTES).unsqueeze(-1) / _LAG_SCALE)
+        edge = torch.cat(parts, -1)
         out: tuple[Tensor, Tensor] = self.attention(query, rows, work.peers, work.mask, edge)
         return out
 
