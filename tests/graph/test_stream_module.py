@@ -1,11 +1,13 @@
 import copy
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
 from signwise.errors import LeakError
+from signwise.graph import FEATURE_GROUPS
 from signwise.graph._event_model import EventModel
 from signwise.graph._options import MemoryOptions
 from signwise.graph._semba import SEMBA
@@ -52,15 +54,23 @@ def oracle_of(model, stream):
 
 def groups(stream):
     starts = stream.tie_starts.tolist()
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         yield stream.select(slice(start, end))
 
 
 def as_tuples(stream, payload):
     x = stream.normalized()
-    order = sorted(range(len(stream)), key=lambda i: (stream.nodes[stream.source[i]], stream.nodes[stream.target[i]], x[i]))
+    order = sorted(
+        range(len(stream)), key=lambda i: (stream.nodes[stream.source[i]], stream.nodes[stream.target[i]], x[i])
+    )
     return [
-        (int(stream.source[i]), int(stream.target[i]), x[i], int(stream.time[i]), stream.payload[i] if payload else None)
+        (
+            int(stream.source[i]),
+            int(stream.target[i]),
+            x[i],
+            int(stream.time[i]),
+            stream.payload[i] if payload else None,
+        )
         for i in order
     ]
 
@@ -234,13 +244,9 @@ def test_any_chunking_gives_the_same_scores():
 def test_the_order_within_a_tie_group_does_not_matter():
     stream = random_stream(60, 7, seed=11, times=12)
     order = np.lexsort((np.random.default_rng(0).random(60), stream.time))
-    shuffled = replace(
-        stream, **{n: getattr(stream, n)[order] for n in ("source", "target", "time", "sign", "weight")}
-    )
+    shuffled = replace(stream, **{n: getattr(stream, n)[order] for n in ("source", "target", "time", "sign", "weight")})
     model = make()
-    np.testing.assert_allclose(
-        model.scores(shuffled).events, model.scores(stream).events[order], rtol=1e-6, atol=1e-6
-    )
+    np.testing.assert_allclose(model.scores(shuffled).events, model.scores(stream).events[order], rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("granularity", ["tie", 1, 7])
@@ -303,7 +309,8 @@ def test_terms_sum_to_the_logit():
     model.commit(stream)
     t = int(stream.time[-1]) + 1
     terms = model.terms([0, 1], [2, 3], t)
-    assert set(terms) == {"bias", "rater", "ratee", "pair", "global", "triads", "interaction", "memory"}
+    assert set(terms) == {"bias", *FEATURE_GROUPS, "rater_recent", "ratee_recent", "interaction", "memory"}
+    assert terms["memory"].abs().sum() > 0
     torch.testing.assert_close(sum(terms.values()), model([0, 1], [2, 3], t), rtol=1e-5, atol=1e-5)
 
 

@@ -40,9 +40,7 @@ class TemporalAttention(nn.Module):
         self.lin_edge = nn.Linear(edge_dim, heads * head_dim, bias=False)
         self.lin_skip = nn.Linear(in_dim, heads * head_dim)
 
-    def forward(
-        self, query: Tensor, table: Tensor, index: Tensor, mask: Tensor, edge: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, table: Tensor, index: Tensor, mask: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
         """Attend.
 
         Args:

@@ -10,11 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ._state import FEATURE_GROUPS, FEATURE_NAMES
+from ._recent import RECENT_GROUPS
+from ._state import FEATURE_GROUPS
 
 DecoderKind = Literal["hybrid", "memory", "features"]
-
-_N = len(FEATURE_NAMES)
 
 
 class Standardize(nn.Module):
@@ -23,7 +22,7 @@ class Standardize(nn.Module):
     Quantile bins would lose the tails, which the signs of large counts live in.
     """
 
-    def __init__(self, dim: int = _N, clip: float = 5.0) -> None:
+    def __init__(self, dim: int, clip: float = 5.0) -> None:
         super().__init__()
         self.clip = clip
         self.mean: Tensor
@@ -74,13 +73,14 @@ class LinearDecoder(nn.Module):
 class HybridDecoder(nn.Module):
     r"""An additive model of the running features, plus what the memories add to it.
 
-    .. math:: \ell = b + \sum_g w_g^\top f_g + \mathrm{MLP}_{34-64-c}(f) + r(z_u \Vert z_v \Vert z_u \odot z_v)
+    .. math:: \ell = b + \sum_g w_g^\top f_g + \mathrm{MLP}_{f-64-c}(f) + r(z_u \Vert z_v \Vert z_u \odot z_v)
 
     The last layer of r starts at zero, so that the memories begin as a correction of nothing.
 
     Args:
         z_dim: length of z.
         outputs: number c of logits.
+        recent: read the recent features behind the running ones too; they form two more groups.
         kind: ``"hybrid"``; ``"memory"`` has no f, ``"features"`` no r.
         hidden: width of both MLPs.
         dropout: inside both MLPs.
@@ -92,6 +92,7 @@ class HybridDecoder(nn.Module):
         z_dim: int,
         outputs: int,
         *,
+        recent: bool = False,
         kind: DecoderKind = "hybrid",
         hidden: int = 64,
         dropout: float = 0.2,
@@ -101,20 +102,22 @@ class HybridDecoder(nn.Module):
         if kind not in ("hybrid", "memory", "features"):
             raise ValueError(f"decoder is {kind!r}; expected 'hybrid', 'memory' or 'features'")
         self.kind = kind
-        self.standardize = Standardize()
-        self.linear = nn.Linear(_N, outputs)
+        self.groups = {**FEATURE_GROUPS, **(RECENT_GROUPS if recent else {})}
+        inputs = sum(map(len, self.groups.values()))
+        self.standardize = Standardize(inputs)
+        self.linear = nn.Linear(inputs, outputs)
         with torch.no_grad():
             self.linear.weight.zero_()
             self.linear.bias.zero_()
         self.interaction: nn.Module | None = None
         self.residual: nn.Module | None = None
         if kind != "memory":
-            self.interaction = _mlp(_N, hidden, outputs, dropout)
+            self.interaction = _mlp(inputs, hidden, outputs, dropout)
         if kind != "features":
             self.residual = nn.Sequential(nn.Dropout(z_dropout), *_mlp(3 * z_dim, hidden, outputs, dropout))
             if kind == "hybrid":
-                nn.init.zeros_(self.residual[-1].weight)
-                nn.init.zeros_(self.residual[-1].bias)
+                for p in self.residual[-1].parameters():
+                    nn.init.zeros_(p)
 
     def fit_features(self, features: npt.NDArray[np.floating]) -> None:
         """Set mean and spread of the features from training rows."""
@@ -125,7 +128,7 @@ class HybridDecoder(nn.Module):
 
         Args:
             z: float, shape ``(b, 2, z_dim)``; rater and ratee.
-            features: float32, shape ``(b, 34)``.
+            features: float32, shape ``(b, f)``; 34 running features, and 44 recent ones where they are read.
 
         Returns:
             float, shape ``(b, outputs)``.
@@ -143,13 +146,14 @@ class HybridDecoder(nn.Module):
         """The additive parts of the logits, each of shape ``(b, outputs)``.
 
         Returns:
-            ``bias``, one entry for each group of :data:`~signwise.graph.FEATURE_GROUPS`, ``interaction`` and
+            ``bias``, one entry for each group of :data:`~signwise.graph.FEATURE_GROUPS` (and
+            ``rater_recent`` and ``ratee_recent``), ``interaction`` and
             ``memory``; parts that the decoder lacks are zero.
         """
         f = self.standardize(features)
         zero = f.new_zeros(len(f), self.linear.out_features)
         parts = {"bias": zero + self.linear.bias}
-        for name, columns in FEATURE_GROUPS.items():
+        for name, columns in self.groups.items():
             at = list(columns)
             parts[name] = zero if self.kind == "memory" else f[:, at] @ self.linear.weight[:, at].T
         parts["interaction"] = zero if self.interaction is None else self.interaction(f)
@@ -203,7 +207,8 @@ def level_quantiles(
     cumulative = np.cumsum(np.asarray(probabilities, np.float64), 1)
     cumulative /= cumulative[:, -1:]
     at = [(cumulative < q - 1e-12).sum(1).clip(max=len(levels) - 1) for q in quantiles]
-    return np.asarray(levels)[np.stack(at, 1)]
+    found: npt.NDArray[np.float64] = np.asarray(levels, np.float64)[np.stack(at, 1)]
+    return found
 
 
 def _pair(z: Tensor) -> Tensor:

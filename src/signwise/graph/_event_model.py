@@ -11,7 +11,7 @@ from signwise.events import EventStream, Split
 
 from ._contract import Online, Queries, Scores, Task
 from ._online import score_stream
-from ._options import MemoryOptions, TrainingOptions
+from ._options import MemoryOptions, OnlineOptions, TrainingOptions
 from ._questions import NodeFeatures
 from ._scoring import follow
 from ._stream_module import StreamModule
@@ -27,6 +27,7 @@ class EventModel(StreamModule):
         task: ``"sign"``, ``"link"``, ``"signed_link"`` or ``"weight"``.
         options: the parts; by default ``OPTIONS`` of the class.
         training: how it is trained; by default what :meth:`default_training` says for the task.
+        online: how it learns from committed events while it is asked.
         node_features: features of nodes at times, from events before those times only.
         levels: for a distribution of signed weights, the ordered values; found by :meth:`fit` where None.
         seed: of the initial weights, and of training.
@@ -40,6 +41,7 @@ class EventModel(StreamModule):
         *,
         options: MemoryOptions | None = None,
         training: TrainingOptions | None = None,
+        online: OnlineOptions | None = None,
         node_features: NodeFeatures | None = None,
         levels: npt.ArrayLike | None = None,
         seed: int = 0,
@@ -50,6 +52,7 @@ class EventModel(StreamModule):
                 task, options=self.OPTIONS if options is None else options, node_features=node_features, levels=levels
             )
         self.training_options = self.default_training(task) if training is None else training
+        self.online_options = OnlineOptions() if online is None else online
         self.seed = seed
         self.eval()
 
@@ -89,7 +92,10 @@ class EventModel(StreamModule):
         for module in self.modules():
             module.training = False
         try:
-            return score_stream(self, follow(self, stream, queries), online)
+            return score_stream(
+                self, follow(self, stream, queries), online, training=self.training_options,
+                options=self.online_options, seed=self.seed,
+            )  # fmt: skip
         finally:
             super(StreamModule, self).train(mode)
 

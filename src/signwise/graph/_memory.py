@@ -124,10 +124,8 @@ class SignedMemory(nn.Module):
             rows: a tensor of shape ``(r, d)`` for each memory.
             fresh: bool, shape ``(r,)``.
         """
-        dtype = self.grus[0].weight_hh.dtype
-        return tuple(
-            torch.where(fresh[:, None], self.initial[k], m.to(dtype)) for k, m in enumerate(rows)
-        )
+        dtype = self.time_encoding.lin.weight.dtype
+        return tuple(torch.where(fresh[:, None], self.initial[k], m.to(dtype)) for k, m in enumerate(rows))
 
     def update(self, table: tuple[Tensor, ...], level: LevelTensors) -> tuple[Tensor, ...]:
         """The new memories of one level of versions, each of shape ``(width, d)``.

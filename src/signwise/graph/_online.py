@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,37 +10,15 @@ from scipy.special import expit
 from torch import Tensor
 
 from ._contract import Online, Scores
+from ._options import OnlineOptions, TrainingOptions
 from ._scoring import Followed, decode, embed_stream, outputs
 from ._stream_module import StreamModule, chunks
 from ._training import task_loss
 
 
-@dataclass(frozen=True, kw_only=True)
-class OnlineOptions:
-    """How a model learns while it is asked.
-
-    Args:
-        every: committed events between two rounds of learning.
-        steps: optimizer steps of a round of fine-tuning.
-        batch: events of a step, half of them uniform over the buffer, half over the newest.
-        newest: how many events are the newest.
-        buffer: how many events are kept.
-        lr: learning rate of fine-tuning.
-        weight_decay: of fine-tuning.
-        prior: weight of bias 0 and temperature 1 in calibration, in events.
-    """
-
-    every: int = 250
-    steps: int = 8
-    batch: int = 256
-    newest: int = 2_500
-    buffer: int = 50_000
-    lr: float = 1e-3
-    weight_decay: float = 1e-2
-    prior: float = 50.0
-
-
-def score_stream(model: StreamModule, data: Followed, online: Online, options: OnlineOptions | None = None) -> Scores:
+def score_stream(
+    model: StreamModule, data: Followed, online: Online, *, training: TrainingOptions, options: OnlineOptions, seed: int
+) -> Scores:
     """Score a whole stream in one pass, learning as ``online`` allows.
 
     Raises:
@@ -55,17 +32,16 @@ def score_stream(model: StreamModule, data: Followed, online: Online, options: O
         )
     if online == "calibrate" and model.task != "sign":
         raise ValueError("calibration is of log odds of signs; for weights use 'finetune'")
-    options = OnlineOptions() if options is None else options
     events, queries, z, query_z = [], [], [], []
     for piece in embed_stream(model, data, model.options.granularity):
         if online == "finetune":
             z.append(piece.z)
             query_z.append(piece.query_z)
             continue
-        events.append(outputs(model, decode(model, piece.z, data.replay.features[piece.events])))
-        queries.append(outputs(model, decode(model, piece.query_z, data.replay.query_features[piece.queries])))
+        events.append(outputs(model, decode(model, piece.z, data.features[piece.events])))
+        queries.append(outputs(model, decode(model, piece.query_z, data.query_features[piece.queries])))
     if online == "finetune":
-        return _finetuned(model, data, torch.cat(z), torch.cat(query_z), options)
+        return _finetuned(model, data, torch.cat(z), torch.cat(query_z), training=training, options=options, seed=seed)
     scores = Scores(events=np.concatenate(events), queries=np.concatenate(queries), levels=_levels(model, events[0]))
     return _calibrated(model, data, scores, options) if online == "calibrate" else scores
 
@@ -83,20 +59,26 @@ def _rounds(model: StreamModule, data: Followed, every: int) -> tuple[int, list[
 
 
 def _finetuned(
-    model: StreamModule, data: Followed, z: Tensor, query_z: Tensor, options: OnlineOptions
+    model: StreamModule,
+    data: Followed,
+    z: Tensor,
+    query_z: Tensor,
+    *,
+    training: TrainingOptions,
+    options: OnlineOptions,
+    seed: int,
 ) -> Scores:
     known, rounds = _rounds(model, data, options.every)
-    features, query_features = data.replay.features, data.replay.query_features
+    features, query_features = data.features, data.query_features
     stream, queries = data.stream, data.queries
     frozen = model.decoder
-    training = model.training_options
     asked = int(np.searchsorted(queries.time, stream.time[known - 1], side="right")) if known else 0
     events = [outputs(model, decode(model, z[:known], features[:known]))]
     answers = [outputs(model, decode(model, query_z[:asked], query_features[:asked]))]
     f = torch.from_numpy(np.ascontiguousarray(features)).to(z.device)
     sign = torch.from_numpy(np.array(stream.sign, np.int64)).to(z.device)
     rating = torch.from_numpy(stream.rating).to(z)
-    generator = torch.Generator().manual_seed(model.seed)
+    generator = torch.Generator().manual_seed(seed)
     try:
         # What is learnt stays in this pass: the model keeps the decoder that it was fitted with.
         model.decoder = copy.deepcopy(frozen)
@@ -114,23 +96,19 @@ def _finetuned(
                 model.decoder.train()
                 for _ in range(options.steps):
                     half = options.batch // 2
-                    rows = torch.cat(
-                        [
-                            torch.randint(oldest, end, (half,), generator=generator),
-                            torch.randint(max(oldest, end - options.newest), end, (options.batch - half,), generator=generator),
-                        ]
-                    ).to(z.device)
+                    late = max(oldest, end - options.newest)
+                    every = torch.randint(oldest, end, (half,), generator=generator)
+                    newest = torch.randint(late, end, (options.batch - half,), generator=generator)
+                    rows = torch.cat([every, newest]).to(z.device)
                     loss = task_loss(model, model.decoder(z[rows], f[rows]), sign[rows], rating[rows], 0, training)
                     optimizer.zero_grad(set_to_none=True)
-                    loss.backward()
+                    loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
                 model.decoder.eval()
         answers.append(outputs(model, decode(model, query_z[asked:], query_features[asked:])))
     finally:
         model.decoder = frozen
-    return Scores(
-        events=np.concatenate(events), queries=np.concatenate(answers), levels=_levels(model, events[0])
-    )
+    return Scores(events=np.concatenate(events), queries=np.concatenate(answers), levels=_levels(model, events[0]))
 
 
 def _calibrated(model: StreamModule, data: Followed, scores: Scores, options: OnlineOptions) -> Scores:

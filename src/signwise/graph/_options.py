@@ -38,6 +38,7 @@ class MemoryOptions:
         span: an attended event's age is counted to the ``"peer"``'s last event, as published, or to the ``"query"``.
         edge_lag: add the log of an attended event's age in minutes to its features; φ alone, whose fastest cosine turns
             once in days, cannot tell a burst of minutes from one of hours.
+        recent: let the decoder read :func:`recent_features` beside the running features.
         rectify: z is ReLU of the attention's output.
         decoder: ``"linear"`` of both vectors, or ``"hybrid"``, ``"memory"`` or ``"features"``.
         dropout: inside the decoder.
@@ -66,7 +67,8 @@ class MemoryOptions:
     propagate: bool = True
     node_inputs: Literal["zeros", "counts"] = "counts"
     span: Literal["peer", "query"] = "query"
-    edge_lag: bool = False
+    edge_lag: bool = True
+    recent: bool = True
     rectify: bool = True
     decoder: Literal["linear"] | DecoderKind = "hybrid"
     dropout: float = 0.2
@@ -105,7 +107,6 @@ class TrainingOptions:
         pooled: one mean of weighted losses instead of a mean of class means.
         choose: keep the epoch of best validation score instead of the last.
         optimizer: makes another optimizer; it is given parameter groups.
-        decay: share of the averaged weights that each step keeps, 0 to use the weights themselves.
     """
 
     epochs: int = 4
@@ -118,10 +119,32 @@ class TrainingOptions:
     pooled: bool = True
     choose: bool = True
     optimizer: OptimizerFactory | None = None
-    decay: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
             raise ValueError(f"epochs={self.epochs} and batch_size={self.batch_size}; both must be at least 1")
-        if not 0 <= self.decay < 1:
-            raise ValueError(f"decay is {self.decay}; expected a share in [0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineOptions:
+    """How a model learns while it is asked.
+
+    Args:
+        every: committed events between two rounds of learning.
+        steps: optimizer steps of a round of fine-tuning.
+        batch: events of a step, half of them uniform over the buffer, half over the newest.
+        newest: how many events are the newest.
+        buffer: how many events are kept.
+        lr: learning rate of fine-tuning.
+        weight_decay: of fine-tuning.
+        prior: weight of bias 0 and temperature 1 in calibration, in events.
+    """
+
+    every: int = 250
+    steps: int = 32
+    batch: int = 256
+    newest: int = 2_500
+    buffer: int = 50_000
+    lr: float = 1e-3
+    weight_decay: float = 1e-2
+    prior: float = 50.0

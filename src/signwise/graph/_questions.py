@@ -28,7 +28,7 @@ class Questions:
         source, target, time: int64, shape ``(b,)``.
         block: int64, shape ``(b,)``; the block of events before which memories are read.
         neighbors: arrays of shape ``(b, 2, K)``, of rater and ratee.
-        features: float32, shape ``(b, 34)``.
+        features: float32, shape ``(b, f)``; running ones, and recent ones where the model reads them.
     """
 
     source: Ints
@@ -162,7 +162,9 @@ def prepare(
     at_block = questions.block
     ends = versions.rows(ends_node, at_block[:, None])
     peers = np.zeros(near.peer.shape, np.int64)
-    peers[near.mask] = versions.rows(near.peer[near.mask], np.broadcast_to(at_block[:, None, None], near.peer.shape)[near.mask])
+    peers[near.mask] = versions.rows(
+        near.peer[near.mask], np.broadcast_to(at_block[:, None, None], near.peer.shape)[near.mask]
+    )
     if reading.span == "query":
         ticks = questions.time[:, None, None] - near.time
     else:

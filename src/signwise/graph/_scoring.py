@@ -13,10 +13,11 @@ from signwise.events import EventStream
 
 from ._contract import Queries
 from ._questions import Questions, prepare
+from ._recent import recent_features
 from ._state import tie_order
 from ._stream import Replay, replay_stream
 from ._stream_module import StreamModule, blocks, chunks, keep
-from ._versions import NEVER, Ints
+from ._versions import NEVER, Floats, Ints
 
 _CHUNK = 8_192
 _ROWS = 4_096
@@ -29,13 +30,17 @@ class Followed:
     Args:
         stream: the events.
         queries: pairs beside them.
-        replay: features and newest events.
+        replay: running features and newest events.
+        features: float32, shape ``(n, f)``; what the decoder reads of the events.
+        query_features: the same of the queries.
         x: float64, shape ``(n,)``; normalised signed values.
     """
 
     stream: EventStream
     queries: Queries
     replay: Replay
+    features: Floats
+    query_features: Floats
     x: np.ndarray
 
     def events(self, part: slice, block: Ints) -> Questions:
@@ -43,7 +48,7 @@ class Followed:
         assert self.replay.neighbors is not None
         every = Questions(
             source=self.stream.source, target=self.stream.target, time=self.stream.time, block=self.stream.time,
-            neighbors=self.replay.neighbors, features=self.replay.features,
+            neighbors=self.replay.neighbors, features=self.features,
         )  # fmt: skip
         return every.take(part, block)
 
@@ -52,7 +57,7 @@ class Followed:
         assert self.replay.query_neighbors is not None
         every = Questions(
             source=self.queries.source, target=self.queries.target, time=self.queries.time, block=self.queries.time,
-            neighbors=self.replay.query_neighbors, features=self.replay.query_features,
+            neighbors=self.replay.query_neighbors, features=self.query_features,
         )  # fmt: skip
         return every.take(part, block)
 
@@ -64,10 +69,19 @@ def follow(
     none = np.zeros(0, np.int64)
     queries = Queries(source=none, target=none, time=none, event=none) if queries is None else queries
     scale = model._scale(stream)
-    replay = replay_stream(
-        stream, weight_max=scale, queries=queries, ring=model.options.neighbors, on_events=on_events
-    )
-    return Followed(stream=stream, queries=queries, replay=replay, x=stream.normalized(scale))
+    replay = replay_stream(stream, weight_max=scale, queries=queries, ring=model.options.neighbors, on_events=on_events)
+    features, query_features = replay.features, replay.query_features
+    if model.options.recent:
+        assert replay.neighbors is not None
+        assert replay.query_neighbors is not None
+        recent = recent_features(replay.neighbors, stream.time, stream.tick_seconds)
+        features = np.concatenate([features, recent], 1)
+        recent = recent_features(replay.query_neighbors, queries.time, stream.tick_seconds)
+        query_features = np.concatenate([query_features, recent], 1)
+    return Followed(
+        stream=stream, queries=queries, replay=replay, features=features, query_features=query_features,
+        x=stream.normalized(scale),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,7 +151,7 @@ def decode(model: StreamModule, z: Tensor, features: np.ndarray) -> Tensor:
             if short:
                 rows = torch.cat([rows, rows.new_zeros(short, *rows.shape[1:])])
                 f = torch.cat([f, f.new_zeros(short, f.shape[1])])
-            logits = model.decoder(rows, f)
+            logits = model.logits(rows, f)
             out.append(logits[: len(logits) - short] if short else logits)
     return torch.cat(out) if out else z.new_zeros(0, 1)
 

@@ -18,7 +18,8 @@ class SEMBA(EventModel):
 
     OPTIONS: ClassVar[MemoryOptions] = MemoryOptions(
         time_dim=32, time_init="linear", heads=8, head_dim=8, attention_dropout=0.5, event_features="abs",
-        memory_init="zeros", node_inputs="zeros", span="peer", rectify=False, decoder="linear", distribution=False,
+        memory_init="zeros", node_inputs="zeros", span="peer", edge_lag=False, recent=False, rectify=False,
+        decoder="linear", distribution=False,
     )  # fmt: skip
 
     @classmethod

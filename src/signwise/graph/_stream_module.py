@@ -22,6 +22,7 @@ from ._memory import SignedMemory, padded
 from ._messages import event_feature_dim, event_features
 from ._options import MemoryOptions
 from ._questions import NodeFeatures, Questions, Reading, Work, prepare
+from ._recent import recent_features
 from ._state import SignedState, tie_order
 from ._time_encoding import TimeEncoding
 from ._versions import NEVER, Ints
@@ -94,6 +95,8 @@ class StreamModule(nn.Module):
         self.levels: Tensor
         self.register_buffer("levels", torch.as_tensor(np.zeros(0) if levels is None else np.asarray(levels)))
         self.decoder: LinearDecoder | HybridDecoder = self._make_decoder()
+        self.log_prior: Tensor
+        self.register_buffer("log_prior", torch.zeros(3 if task == "signed_link" else 1))
         self.memory_names = ("memory_pos", "memory_neg") if o.memories == 2 else ("memory",)
         self._keys: list[str] = []
         self._last_nodes: tuple[str, ...] | None = None
@@ -110,7 +113,9 @@ class StreamModule(nn.Module):
             outputs = len(self.levels)
         if o.decoder == "linear":
             return LinearDecoder(self.z_dim, outputs)
-        return HybridDecoder(self.z_dim, outputs, kind=o.decoder, dropout=o.dropout, z_dropout=o.z_dropout)
+        return HybridDecoder(
+            self.z_dim, outputs, recent=o.recent, kind=o.decoder, dropout=o.dropout, z_dropout=o.z_dropout
+        )
 
     def _set_levels(self, levels: npt.ArrayLike) -> None:
         old = self.levels
@@ -188,7 +193,7 @@ class StreamModule(nn.Module):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         # double() and half() are for the dense part: counts of events stay exact, and the store keeps its dtype.
-        out = super()._apply(fn, recurse)
+        out = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.counts = self.counts.to(torch.float64)
         for name in self.memory_names:
             self._put(name, getattr(self, name).to(self.options.store))
@@ -226,9 +231,7 @@ class StreamModule(nn.Module):
         self._take_names(events)
         x = events.normalized(self._scale(events))
         if self._state is None:
-            self._state = SignedState(
-                tick_seconds=events.tick_seconds, keys=self._keys, ring=self.options.neighbors
-            )
+            self._state = SignedState(tick_seconds=events.tick_seconds, keys=self._keys, ring=self.options.neighbors)
         elif self._state.tick_seconds != events.tick_seconds:
             raise ValueError(f"ticks are {events.tick_seconds} s and were {self._state.tick_seconds} s before")
         self._state.commit(events.source, events.target, x, events.time)
@@ -354,6 +357,8 @@ class StreamModule(nn.Module):
         features = self._state.features(u, v, times)
         near = self._state.neighbors(np.stack([u, v], 1).reshape(-1))
         shaped = type(near)(**{name: column.reshape(len(u), 2, -1) for name, column in vars(near).items()})
+        if self.options.recent:
+            features = np.concatenate([features, recent_features(shaped, times, self.tick_seconds)], 1)
         unseen = self.num_nodes
         u, v = (np.where((ids < 0) | (ids >= unseen), unseen, ids) for ids in (u, v))
         return Questions(
@@ -377,7 +382,7 @@ class StreamModule(nn.Module):
         """
         work = self._present(src, dst, t)
         z = self.embed(work, self.roll(work, self._stores()))
-        return self.decoder(z, work.features)[: work.pairs]
+        return self.logits(z, work.features)[: work.pairs]
 
     def terms(self, src: Any, dst: Any, t: Any) -> dict[str, Tensor]:
         """The additive parts of :meth:`forward`, each of shape ``(b, c)``; see :meth:`HybridDecoder.terms`."""
@@ -385,7 +390,9 @@ class StreamModule(nn.Module):
             raise TypeError("a linear decoder of vectors has no additive parts")
         work = self._present(src, dst, t)
         z = self.embed(work, self.roll(work, self._stores()))
-        return {name: part[: work.pairs] for name, part in self.decoder.terms(z, work.features).items()}
+        parts = self.decoder.terms(z, work.features)
+        parts["bias"] = parts["bias"] + self.log_prior
+        return {name: part[: work.pairs] for name, part in parts.items()}
 
     def attention_weights(self, src: Any, dst: Any, t: Any) -> tuple[Tensor, Questions]:
         """How much each newest event of both ends is attended to, averaged over heads; shape ``(b, 2, K)``."""
@@ -401,6 +408,11 @@ class StreamModule(nn.Module):
         source, target, x, time, payload = self._pending()
         zeros = np.zeros(len(source), np.int64)
         return self.prepare(source, target, x, time, zeros, questions, payload=payload)
+
+    def logits(self, z: Tensor, features: Tensor) -> Tensor:
+        """The decoder's logits, corrected for the weights of classes in training; float, shape ``(b, c)``."""
+        corrected: Tensor = self.decoder(z, features) + self.log_prior
+        return corrected
 
     def roll(self, work: Work, stores: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The memory rows of a pass, each of shape ``(rows, d)``."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -51,10 +53,9 @@ def fit_stream(
             model._set_levels(weight_levels(seen.rating[:train], stream.weight_max))
     data = follow(model, seen, asked)
     asked_train = int(np.searchsorted(data.queries.time, split.train_end, side="right"))
-    model.decoder.fit_features(
-        np.concatenate([data.replay.features[:train], data.replay.query_features[:asked_train]])
-    )
+    model.decoder.fit_features(np.concatenate([data.features[:train], data.query_features[:asked_train]]))
     model.trained_until = split.train_end
+    model.log_prior.copy_(_log_prior(model, seen.sign[:train], asked_train, training))
     run = _Run(model, data, train, asked_train, training)
     try:
         with _seeded(seed), Progress(f"train {type(model).__name__}", total=training.epochs * train) as progress:
@@ -70,21 +71,15 @@ def fit_stream(
 class _Run:
     """The optimizer, the planned batches and the best weights of one fit."""
 
-    def __init__(
-        self, model: StreamModule, data: Followed, train: int, asked: int, training: TrainingOptions
-    ) -> None:
+    def __init__(self, model: StreamModule, data: Followed, train: int, asked: int, training: TrainingOptions) -> None:
         self.model, self.data, self.train, self.asked, self.training = model, data, train, asked, training
         groups = [p for p in model.parameters() if p.requires_grad]
         if training.optimizer is not None:
             self.optimizer = training.optimizer(groups)
         else:
             fused = model.device.type in ("cpu", "cuda")
-            self.optimizer = torch.optim.AdamW(
-                groups, lr=training.lr, weight_decay=training.weight_decay, fused=fused
-            )
+            self.optimizer = torch.optim.AdamW(groups, lr=training.lr, weight_decay=training.weight_decay, fused=fused)
         self.parameters = groups
-        self.average = [p.detach().clone() for p in groups] if training.decay else None
-        self.steps = 0
         self.best: tuple[float, list[Tensor]] | None = None
         self.scores: list[float] = []
         self.labels, self.plans = self._plan()
@@ -104,7 +99,7 @@ class _Run:
         reading = model.reading(stream.tick_seconds)
         parts, plans = [], []
         waiting = slice(0, 0)
-        for i, (start, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        for i, (start, end) in enumerate(pairwise(starts)):
             part, also = slice(start, end), slice(asked[i], asked[i + 1])
             questions = [
                 self.data.events(part, np.ones(end - start, np.int64)),
@@ -113,7 +108,7 @@ class _Run:
             applied = order[waiting]
             plan = prepare(
                 stream.source[applied], stream.target[applied], self.data.x[applied], stream.time[applied],
-                np.zeros(len(applied), np.int64), Questions.joined(questions) if also.stop > also.start else questions[0],
+                np.zeros(len(applied), np.int64), Questions.joined(questions),
                 payload=None if payload is None else payload[applied],
                 last_update=last_update, counts=counts, reading=reading,
             )  # fmt: skip
@@ -139,42 +134,25 @@ class _Run:
             logits = model.decoder(model.embed(plan, table), plan.features)[: plan.pairs]
             loss = task_loss(model, logits, sign[part], rating[part], also.stop - also.start, training)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.parameters, training.clip, foreach=True)
             self.optimizer.step()
-            self.steps += 1
-            self._average()
             keep(plan, table, stores, last, counts)
             progress.advance(part.stop - part.start)
-
-    def _average(self) -> None:
-        if self.average is None:
-            return
-        # Early on the average follows quickly, so that it does not remember the start.
-        decay = min(self.training.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
 
     def choose(self, progress: Progress) -> None:
         """Keep the weights if they are the best on validation."""
         model = self.model
         model.eval()
-        raw = None
-        if self.average is not None:
-            raw = [p.detach().clone() for p in self.parameters]
-            _copy(self.average, self.parameters)
         score = self._validation() if self.training.choose else float(len(self.scores))
         self.scores.append(score)
         if self.best is None or score > self.best[0]:
             self.best = (score, [p.detach().clone() for p in self.parameters])
-        if raw is not None:
-            _copy(raw, self.parameters)
         progress.advance(0, note=f"validation {score:.4f}")
 
     def restore(self) -> None:
         if self.best is not None:
             _copy(self.best[1], self.parameters)
-        elif self.average is not None:
-            _copy(self.average, self.parameters)
 
     def _validation(self) -> float:
         data, model = self.data, self.model
@@ -183,8 +161,8 @@ class _Run:
             z.append(piece.z)
             q.append(piece.query_z)
         late, after = slice(self.train, None), slice(self.asked, None)
-        events = outputs(model, decode(model, torch.cat(z)[late], data.replay.features[late]))
-        queries = outputs(model, decode(model, torch.cat(q)[after], data.replay.query_features[after]))
+        events = outputs(model, decode(model, torch.cat(z)[late], data.features[late]))
+        queries = outputs(model, decode(model, torch.cat(q)[after], data.query_features[after]))
         return validation_score(model.task, events, queries, data.stream.sign[late], data.stream.rating[late])
 
 
@@ -231,6 +209,28 @@ def validation_score(
     return -float(np.sqrt(np.mean((events[:, 0] - rating) ** 2)))
 
 
+def _log_prior(model: StreamModule, sign: np.ndarray, null: int, training: TrainingOptions) -> Tensor:
+    """What to add to logits that were learnt under weighted classes, so that they speak of the training part as it is.
+
+    A loss with weights ω_c on classes of n_c events is smallest where the odds of two classes are those of the events
+    times the ratio of the weights.
+    """
+    positive, negative = max(int((sign > 0).sum()), 1), max(int((sign < 0).sum()), 1)
+    shift = torch.zeros_like(model.log_prior)
+    n = float(positive + negative)
+    if model.task == "sign":
+        odds = training.negative_weight if training.pooled else training.negative_weight * positive / negative
+        shift += math.log(odds)
+    elif model.task == "link":
+        odds = training.null_weight if training.pooled else training.null_weight * n / max(null, 1)
+        shift += math.log(odds)
+    elif model.task == "signed_link":
+        counts = [positive, negative, max(null, 1)]
+        weights = [1.0, training.negative_weight, training.null_weight]
+        shift += torch.tensor([math.log(c / w) for c, w in zip(counts, weights, strict=True)], dtype=shift.dtype)
+    return shift
+
+
 def _until(task: Task, negatives: Queries | None, end: int) -> Queries | None:
     if task in ("sign", "weight"):
         return None
@@ -240,7 +240,7 @@ def _until(task: Task, negatives: Queries | None, end: int) -> Queries | None:
     return Queries(**{name: getattr(negatives, name)[:n] for name in ("source", "target", "time", "event")})
 
 
-def _copy(values: list[Tensor], into: list[Tensor]) -> None:
+def _copy(values: Sequence[Tensor], into: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for p, value in zip(into, values, strict=True):
             p.copy_(value)
