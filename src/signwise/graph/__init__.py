@@ -1,4 +1,12 @@
-"""Signed networks that grow over time: running features, strict baselines and their measures."""
+"""Signed networks that grow over time: running features, models with memories, strict baselines and their measures.
+
+The models with memories need torch and load on first use, so that ``import signwise.graph`` does not import it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ._baselines import SIGN_MODELS as SIGN_MODELS
 from ._baselines import AlwaysPositive as AlwaysPositive
@@ -15,6 +23,9 @@ from ._metrics import SignMetrics as SignMetrics
 from ._metrics import best_threshold as best_threshold
 from ._metrics import expected_calibration_error as expected_calibration_error
 from ._metrics import sign_metrics as sign_metrics
+from ._recent import RECENT_GROUPS as RECENT_GROUPS
+from ._recent import RECENT_NAMES as RECENT_NAMES
+from ._recent import recent_features as recent_features
 from ._state import FEATURE_GROUPS as FEATURE_GROUPS
 from ._state import FEATURE_NAMES as FEATURE_NAMES
 from ._state import Neighbors as Neighbors
@@ -26,30 +37,69 @@ from ._stream import replay_stream as replay_stream
 from ._stream import stream_features as stream_features
 from ._trees import TreeEnsemble as TreeEnsemble
 
+if TYPE_CHECKING:
+    from ._decoders import level_quantiles as level_quantiles
+    from ._options import MemoryOptions as MemoryOptions
+    from ._options import OnlineOptions as OnlineOptions
+    from ._options import TrainingOptions as TrainingOptions
+    from ._semba import SEMBA as SEMBA
+    from ._semba_plus import SEMBAPlus as SEMBAPlus
+    from ._tgn import TGN as TGN
+
+_LAZY = {
+    "SEMBA": "_semba",
+    "TGN": "_tgn",
+    "MemoryOptions": "_options",
+    "OnlineOptions": "_options",
+    "SEMBAPlus": "_semba_plus",
+    "TrainingOptions": "_options",
+    "level_quantiles": "_decoders",
+}
+
 __all__ = [
     "CALIBRATION_BINS",
     "FEATURE_GROUPS",
     "FEATURE_NAMES",
+    "RECENT_GROUPS",
+    "RECENT_NAMES",
+    "SEMBA",
     "SIGN_MODELS",
+    "TGN",
     "THRESHOLD_LEVELS",
     "AlwaysPositive",
     "BiasMean",
     "Boosting",
     "Logistic",
+    "MemoryOptions",
     "Neighbors",
+    "OnlineOptions",
     "Platt",
     "Queries",
     "RateeMean",
     "Replay",
+    "SEMBAPlus",
     "SignMetrics",
     "SignModel",
     "SignedState",
+    "TrainingOptions",
     "TreeEnsemble",
     "best_threshold",
     "expected_calibration_error",
+    "level_quantiles",
     "pair_features",
+    "recent_features",
     "replay",
     "replay_stream",
     "sign_metrics",
     "stream_features",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ._state import FEATURE_NAMES, Neighbors
-from ._versions import Floats, Ints
+from ._state import FEATURE_NAMES, Ints, Neighbors
 
 _SCALES_MIN = {"10_minutes": 10.0, "6_hours": 360.0, "week": 10_080.0}
 _MINUTE_S = 60.0
@@ -32,7 +31,7 @@ RECENT_GROUPS: dict[str, tuple[int, ...]] = {
 """Their columns behind the running features."""
 
 
-def recent_features(neighbors: Neighbors, time: Ints, tick_seconds: float) -> Floats:
+def recent_features(neighbors: Neighbors, time: Ints, tick_seconds: float) -> npt.NDArray[np.float32]:
     r"""Summaries of the newest events of both ends, for each role apart.
 
     Running counts and means remember everything alike; a burst of ratings within minutes is lost in them. Of the K

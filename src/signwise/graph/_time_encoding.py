@@ -23,8 +23,8 @@ def days(ticks: npt.NDArray[np.int64], tick_seconds: float) -> npt.NDArray[np.fl
 
     Example:
         >>> import numpy as np
-        >>> days(np.array([86_400_000_000, 1]), 1e-6).tolist()
-        [1.0, 1.1574074051168282e-11]
+        >>> days(np.array([86_400_000_000, 43_200_000_000]), 1e-6).tolist()
+        [1.0, 0.5]
     """
     return (np.asarray(ticks, np.int64) * (tick_seconds / _DAY_S)).astype(np.float32)
 
