@@ -66,7 +66,19 @@ def decode_video() -> None:
     read_video(Path("film.mp4"))
 
 
-FEATURES: dict[str, Callable[[], None]] = {"arrow": read_parquet, "report": draw_figures, "video": decode_video}
+def convolve_graphs() -> None:
+    """The feature behind the extra `graph`."""
+    from signwise.graph import GCN
+
+    GCN()
+
+
+FEATURES: dict[str, Callable[[], None]] = {
+    "arrow": read_parquet,
+    "graph": convolve_graphs,
+    "report": draw_figures,
+    "video": decode_video,
+}
 
 
 def check_extras() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import __version__, _native
 
-EXTRAS = {"arrow": ("pyarrow",), "report": ("matplotlib",), "video": ("av",)}
+EXTRAS = {"arrow": ("pyarrow",), "graph": ("torch_geometric",), "report": ("matplotlib",), "video": ("av",)}
 """Modules that each extra brings; a test holds this against pyproject.toml."""
 
 

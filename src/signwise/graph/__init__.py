@@ -1,4 +1,12 @@
-"""Signed networks that grow over time: running features, strict baselines and their measures."""
+"""Signed networks that grow over time: running features, models with memories, strict baselines and their measures.
+
+The models with memories need torch and load on first use, so that ``import signwise.graph`` does not import it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ._baselines import SIGN_MODELS as SIGN_MODELS
 from ._baselines import AlwaysPositive as AlwaysPositive
@@ -39,6 +47,9 @@ from ._metrics import best_threshold as best_threshold
 from ._metrics import expected_calibration_error as expected_calibration_error
 from ._metrics import sign_metrics as sign_metrics
 from ._negatives import draw_negatives as draw_negatives
+from ._recent import RECENT_GROUPS as RECENT_GROUPS
+from ._recent import RECENT_NAMES as RECENT_NAMES
+from ._recent import recent_features as recent_features
 from ._report import Interval as Interval
 from ._report import Outcome as Outcome
 from ._report import Report as Report
@@ -65,6 +76,31 @@ from ._weight_models import RuleWeight as RuleWeight
 from ._weight_models import WeightHead as WeightHead
 from ._weight_models import WeightModel as WeightModel
 
+if TYPE_CHECKING:
+    from ._decoders import level_quantiles as level_quantiles
+    from ._gcn import GCN as GCN
+    from ._options import MemoryOptions as MemoryOptions
+    from ._options import OnlineOptions as OnlineOptions
+    from ._options import TrainingOptions as TrainingOptions
+    from ._semba import SEMBA as SEMBA
+    from ._semba_plus import SEMBAPlus as SEMBAPlus
+    from ._sgcn import SGCN as SGCN
+    from ._snapshots import SnapshotOptions as SnapshotOptions
+    from ._tgn import TGN as TGN
+
+_LAZY = {
+    "GCN": "_gcn",
+    "SEMBA": "_semba",
+    "SGCN": "_sgcn",
+    "TGN": "_tgn",
+    "MemoryOptions": "_options",
+    "OnlineOptions": "_options",
+    "SEMBAPlus": "_semba_plus",
+    "SnapshotOptions": "_snapshots",
+    "TrainingOptions": "_options",
+    "level_quantiles": "_decoders",
+}
+
 __all__ = [
     "BOOSTING_GRID",
     "CALIBRATION_BINS",
@@ -72,8 +108,14 @@ __all__ = [
     "FAMILIES",
     "FEATURE_GROUPS",
     "FEATURE_NAMES",
+    "GCN",
+    "RECENT_GROUPS",
+    "RECENT_NAMES",
+    "SEMBA",
+    "SGCN",
     "SIGNED_LINK_CLASSES",
     "SIGN_MODELS",
+    "TGN",
     "THRESHOLD_LEVELS",
     "AlwaysPositive",
     "Attachment",
@@ -92,7 +134,9 @@ __all__ = [
     "LinkMetrics",
     "Logistic",
     "MeanWeight",
+    "MemoryOptions",
     "Neighbors",
+    "OnlineOptions",
     "Outcome",
     "Platt",
     "Queries",
@@ -104,12 +148,15 @@ __all__ = [
     "RidgeWeight",
     "RuleWeight",
     "Run",
+    "SEMBAPlus",
     "Scores",
     "SignMetrics",
     "SignModel",
     "SignedLinkMetrics",
     "SignedState",
+    "SnapshotOptions",
     "StreamModel",
+    "TrainingOptions",
     "TreeEnsemble",
     "WeightHead",
     "WeightMetrics",
@@ -121,9 +168,11 @@ __all__ = [
     "event_ranks",
     "expected_calibration_error",
     "fairness_goodness",
+    "level_quantiles",
     "link_metrics",
     "pair_features",
     "rank_metrics",
+    "recent_features",
     "replay",
     "replay_stream",
     "sign_metrics",
@@ -131,3 +180,13 @@ __all__ = [
     "stream_features",
     "weight_metrics",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -74,9 +74,7 @@ class Snapshot:
     queries: slice
 
 
-def snapshots(
-    stream: EventStream, queries: Queries | None, batch_size: int, node_inputs: NodeInputs
-) -> list[Snapshot]:
+def snapshots(stream: EventStream, queries: Queries | None, batch_size: int, node_inputs: NodeInputs) -> list[Snapshot]:
     """The batches of a stream, each with the network of the events before it."""
     order = canonical_order(stream)
     u, v, positive = stream.source[order], stream.target[order], stream.sign[order] > 0
@@ -215,7 +213,7 @@ class SnapshotModel(nn.Module):
         if self.scale is None:
             raise ValueError("the model is not fitted; call fit first")
         if online != "off":
-            raise ValueError(f"online is {online!r}; a network on snapshots does not learn while it is asked: use 'off'")
+            raise ValueError(f"online is {online!r}; a network on snapshots learns nothing while asked: use 'off'")
         columns = 3 if self._task == "signed_link" else 1
         events = np.zeros((len(stream), columns))
         asked = np.zeros((0 if queries is None else len(queries), columns))
@@ -260,8 +258,8 @@ class SnapshotModel(nn.Module):
             each = F.cross_entropy(logits, target, reduction="none")
         else:
             each = F.binary_cross_entropy_with_logits(logits[:, 0], target, reduction="none")
-        classes = [each[target == c].mean() for c in range(logits.shape[1] if self._task == "signed_link" else 2) if (target == c).any()]
-        return torch.stack(classes).mean()
+        classes = range(3 if self._task == "signed_link" else 2)
+        return torch.stack([each[target == c].mean() for c in classes if (target == c).any()]).mean()
 
     def _validation(self, batches: list[Snapshot], targets: list[Tensor], masks: list[Tensor]) -> float:
         self.eval()
