@@ -70,6 +70,8 @@ def follow(
     queries = Queries(source=none, target=none, time=none, event=none) if queries is None else queries
     scale = model._scale(stream)
     replay = replay_stream(stream, weight_max=scale, queries=queries, ring=model.options.neighbors, on_events=on_events)
+    if model.read_neighbors is not None:
+        replay = model.read_neighbors(stream, queries, replay)
     features, query_features = replay.features, replay.query_features
     if model.options.recent:
         assert replay.neighbors is not None

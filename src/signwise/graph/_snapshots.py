@@ -185,7 +185,7 @@ class SnapshotModel(nn.Module):
         train = [i for i, batch in enumerate(batches) if batch.events.start < n_train]
         # A batch that begins in training and ends in validation is learnt from in its first part only.
         masks = [self._until(past, queries, batch, split.train_end) for batch in batches]
-        counts = sum(torch.bincount(targets[i][masks[i]].long().clamp(min=0), minlength=3) for i in train)
+        counts = torch.bincount(torch.cat([targets[i][masks[i]] for i in train]).long().clamp(min=0), minlength=3)
         optimizer = torch.optim.Adam(self.parameters(), lr=self.options.lr)
         best, kept_weights = float("inf"), None
         with torch.random.fork_rng(devices=[]):
@@ -194,11 +194,12 @@ class SnapshotModel(nn.Module):
                 self.train()
                 for i in train:
                     optimizer.zero_grad()
-                    self._loss(self.logits(batches[i])[masks[i]], targets[i][masks[i]]).backward()
+                    loss = self._loss(self.logits(batches[i])[masks[i]], targets[i][masks[i]])
+                    loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
-                loss = self._validation(batches, targets, masks)
-                if loss < best:
-                    best = loss
+                after = self._validation(batches, targets, masks)
+                if after < best:
+                    best = after
                     kept_weights = {name: value.clone() for name, value in self.state_dict().items()}
         if kept_weights is not None:
             self.load_state_dict(kept_weights)
