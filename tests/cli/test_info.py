@@ -56,7 +56,9 @@ def test_an_absent_package_has_no_version():
 def test_the_table_of_extras_is_that_of_the_project_file():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     names = {
-        extra: sorted(r.split(">")[0].lower().replace("-", "_") for r in needs) for extra, needs in declared.items() if extra != "all"
+        extra: sorted(r.split(">")[0].lower().replace("-", "_") for r in needs)
+        for extra, needs in declared.items()
+        if extra != "all"
     }
     assert names == {extra: sorted(modules) for extra, modules in _about.EXTRAS.items()}
     assert declared["all"] == [f"signwise[{','.join(e for e in declared if e != 'all')}]"]

@@ -35,8 +35,8 @@ def published_run(model: StreamModel, stream: EventStream, split: Split, seed: i
 
     Users are split into two ids, one as rater and one as ratee. Batches are 1,000 rows, which cuts ties (a time that
     is not after the one before becomes the next tick). Models with memories read them as they were before the batch,
-    but attend over rater→ratee events **of the batch itself too**, each with its weight: the event to be forecast
-    among them. Networks on snapshots see the network before the batch and zeros for nodes; rules and trees read the
+    but attend over rater→ratee events **of the batch itself too**, each with its age and |weight| (in messages too,
+    as published): the event to be forecast among them. Networks on snapshots see the network before the batch and zeros for nodes; rules and trees read the
     running features of the split ids. Non-events have both ends uniform over all ids and are no pair of their batch.
     After the test part its transductive events (both ids in training) are passed again, then the others, each pass
     following the one before without a reset, and both are measured there, at the end of a stream that knows them.
@@ -188,7 +188,7 @@ def published_model(model: StreamModel) -> StreamModel:
     if isinstance(model, EventModel):
         again = type(model)(
             model.task,
-            options=replace(model.options, granularity=BATCH, neighbors=ATTENDED),
+            options=replace(model.options, granularity=BATCH, neighbors=ATTENDED, event_features="abs"),
             training=replace(model.training_options, batch_size=BATCH),
             seed=model.seed,
         )

@@ -70,8 +70,6 @@ def follow(
     queries = Queries(source=none, target=none, time=none, event=none) if queries is None else queries
     scale = model._scale(stream)
     replay = replay_stream(stream, weight_max=scale, queries=queries, ring=model.options.neighbors, on_events=on_events)
-    if model.read_neighbors is not None:
-        replay = model.read_neighbors(stream, queries, replay)
     features, query_features = replay.features, replay.query_features
     if model.options.recent:
         assert replay.neighbors is not None
@@ -80,6 +78,8 @@ def follow(
         features = np.concatenate([features, recent], 1)
         recent = recent_features(replay.query_neighbors, queries.time, stream.tick_seconds)
         query_features = np.concatenate([query_features, recent], 1)
+    if model.read_neighbors is not None:
+        replay = model.read_neighbors(stream, queries, replay)
     return Followed(
         stream=stream, queries=queries, replay=replay, features=features, query_features=query_features,
         x=stream.normalized(scale),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -277,4 +278,7 @@ def geometric(purpose: str) -> Any:
     """PyG's layers, or the error that names the extra."""
     from signwise.errors import import_extra
 
-    return import_extra("torch_geometric.nn", "graph", purpose)
+    with warnings.catch_warnings():
+        # PyG compiles parts of itself on import in a way that torch deprecates; the caller can do nothing about it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return import_extra("torch_geometric.nn", "graph", purpose)
