@@ -35,11 +35,12 @@ def published_run(model: StreamModel, stream: EventStream, split: Split, seed: i
 
     Users are split into two ids, one as rater and one as ratee. Batches are 1,000 rows, which cuts ties (a time that
     is not after the one before becomes the next tick). Models with memories read them as they were before the batch,
-    but attend over rater→ratee events **of the batch itself too**, each with its age and |weight| (in messages too,
-    as published): the event to be forecast among them. Networks on snapshots see the network before the batch and zeros for nodes; rules and trees read the
-    running features of the split ids. Non-events have both ends uniform over all ids and are no pair of their batch.
-    After the test part its transductive events (both ids in training) are passed again, then the others, each pass
-    following the one before without a reset, and both are measured there, at the end of a stream that knows them.
+    but attend over rater→ratee events **of the batch itself too**, the event to be forecast among them, each with
+    its age and |weight| (which messages carry too, as published). Networks on snapshots see the network before the
+    batch and zeros for nodes; rules and trees read the running features of the split ids. Non-events have both ends
+    uniform over all ids and are no pair of their batch. After the test part its transductive events (both ids in
+    training) are passed again, then the others, each pass following the one before without a reset, and both are
+    measured there, by a state that knows them.
 
     Returns:
         The measures. ``slices`` has ``transductive`` and ``inductive``. Thresholds are fixed, not chosen.
