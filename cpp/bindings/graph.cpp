@@ -94,6 +94,10 @@ void bind_graph(nb::module_& m) {
       .def_prop_ro("num_edges", &StreamState::num_edges)
       .def_prop_ro("bytes", &StreamState::bytes)
       .def_prop_ro("triad_reads", &StreamState::triad_reads)
+      .def("reserve", [](StreamState& state, std::int64_t nodes) {
+        require(nodes >= 0 && nodes <= StreamState::max_nodes, "the number of nodes is out of range");
+        state.reserve(nodes);
+      }, "nodes"_a)
       .def(
           "features",
           [](const StreamState& state, Ids source, Ids target, Ids time, Features out) {

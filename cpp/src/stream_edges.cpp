@@ -24,43 +24,115 @@ std::size_t as_place(double slot) {
   return place;
 }
 
-// The value as a multiple of 2**-96, cut towards zero: sums of these are exact, so the order of peers is of no
-// matter, and 2**31 values of at most 1 stay within the range. Values from 2**-43 on lose nothing.
-__int128 fixed_point(double value) {
-  std::uint64_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  const int exponent = static_cast<int>(bits >> 52 & 0x7ff);
-  if (exponent == 0) return 0;
-  const __int128 mantissa = static_cast<__int128>((bits & ((std::uint64_t{1} << 52) - 1)) | std::uint64_t{1} << 52);
-  const int shift = exponent - 1075 + 96;
-  const __int128 size = shift >= 0 ? mantissa << shift : shift > -53 ? mantissa >> -shift : 0;
-  return std::signbit(value) ? -size : size;
+// The triads of one shape. Products are summed as multiples of 2**-96, cut towards zero: such sums are exact, so the
+// order of peers is of no matter, and 2**31 products of at most 1 stay within the range. Products from 2**-43 on lose
+// nothing. Both parts of the sum are kept in 64 bits and carried into 128 before they could overflow.
+struct Shape {
+  std::int64_t count = 0, signs = 0, high = 0, low = 0;
+  __int128 carried = 0;
+
+  void add(bool there, double product) {
+    count += there;
+    signs += there - 2 * static_cast<int>(there && std::signbit(product));
+    const double scaled = product * 0x1p53;
+    const auto whole = static_cast<std::int64_t>(scaled);
+    high += whole;
+    low += static_cast<std::int64_t>((scaled - static_cast<double>(whole)) * 0x1p43);
+  }
+  void carry() {
+    carried += static_cast<__int128>(high) * (std::int64_t{1} << 43) + low;
+    high = low = 0;
+  }
+};
+
+struct Run {
+  const std::uint32_t* keys;
+  std::uint32_t first, size;  // the place in the list of the first key
+};
+
+// The places of a peer that two lists have.
+struct Common {
+  std::uint32_t in_a, in_b;  // in merge_runs of the first of four keys
+};
+
+constexpr std::uint32_t longest_block = 128;
+
+using Lanes = std::uint32_t __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Whether any of four keys is of the same peer as any of four others.
+bool any_common(const std::uint32_t* a, const std::uint32_t* b) {
+  const Lanes x = *reinterpret_cast<const Lanes*>(a) >> 2;
+  const Lanes y = *reinterpret_cast<const Lanes*>(b) >> 2;
+  const Lanes once = {y[1], y[2], y[3], y[0]}, twice = {y[2], y[3], y[0], y[1]}, thrice = {y[3], y[0], y[1], y[2]};
+  const auto equal = (x == y) | (x == once) | (x == twice) | (x == thrice);
+  std::uint64_t halves[2];
+  std::memcpy(halves, &equal, sizeof(halves));
+  return (halves[0] | halves[1]) != 0;
 }
 
-// Steps that a search in n sorted keys takes.
-std::int64_t search_steps(std::uint32_t n) { return 33 - __builtin_clz(n); }
-
-// Calls hit(i, j) for the places of equal peers in two sorted runs, the first not longer than the second, and
-// returns how many keys it compared: at most the smaller length times the steps of a search in the larger.
-template <class Hit>
-std::int64_t intersect_runs(const std::uint32_t* a, std::uint32_t n, const std::uint32_t* b, std::uint32_t m,
-                            const Hit& hit) {
-  const std::int64_t by_search = n * search_steps(m);
-  if (n + m < by_search) {
-    std::uint32_t i = 0, j = 0;
-    while (i < n && j < m) {
-      const std::uint32_t first = a[i] >> 2, second = b[j] >> 2;
-      if (first == second) hit(i, j);
-      i += first <= second;
-      j += second <= first;
+// Calls visit(place in a, place in b) for the common peers of two sorted runs by walking both, in time a.size + b.size.
+// Whether keys are equal cannot be predicted, so places are put down without a branch and looked at later.
+template <class Visit>
+void merge_runs(const Run& a, const Run& b, const Visit& visit) {
+  Common found[longest_block];
+  std::uint32_t i = 0, j = 0;
+  while (i + 4 <= a.size && j + 4 <= b.size) {
+    std::uint32_t hits = 0;
+    while (i + 4 <= a.size && j + 4 <= b.size && hits < longest_block) {
+      found[hits] = {i, j};
+      hits += any_common(a.keys + i, b.keys + j);
+      const std::uint32_t first = a.keys[i + 3] >> 2, second = b.keys[j + 3] >> 2;
+      i += 4 * (first <= second);
+      j += 4 * (second <= first);
     }
-    return n + m;
+    for (std::uint32_t k = 0; k < hits; ++k) {
+      Common exact[5];  // peers of a list differ, so four find at most four, and a last place is overwritten
+      std::uint32_t n = 0;
+      for (std::uint32_t p = 0; p < 4; ++p) {
+        for (std::uint32_t q = 0; q < 4; ++q) {
+          exact[n] = {found[k].in_a + p, found[k].in_b + q};
+          n += a.keys[found[k].in_a + p] >> 2 == b.keys[found[k].in_b + q] >> 2;
+        }
+      }
+      for (std::uint32_t p = 0; p < n; ++p) visit(a.first + exact[p].in_a, b.first + exact[p].in_b);
+    }
   }
-  for (std::uint32_t i = 0; i < n; ++i) {
-    const std::uint32_t j = lower_bound(b, m, a[i] & ~both_bits);
-    if (j < m && b[j] >> 2 == a[i] >> 2) hit(i, j);
+  while (i < a.size && j < b.size) {
+    const std::uint32_t first = a.keys[i] >> 2, second = b.keys[j] >> 2;
+    if (first == second) visit(a.first + i, b.first + j);
+    i += first <= second;
+    j += second <= first;
   }
-  return by_search;
+}
+
+// The same by a search in b for each peer of a.
+template <class Visit>
+void search_runs(const Run& a, const Run& b, const Visit& visit) {
+  Common found[longest_block];
+  for (std::uint32_t begin = 0; begin < a.size; begin += longest_block) {
+    const std::uint32_t end = std::min(a.size, begin + longest_block);
+    std::uint32_t hits = 0;
+    for (std::uint32_t i = begin; i < end; ++i) {
+      const std::uint32_t at = std::min(lower_bound(b.keys, b.size, a.keys[i] & ~both_bits), b.size - 1);
+      found[hits] = {i, at};
+      hits += b.keys[at] >> 2 == a.keys[i] >> 2;
+    }
+    for (std::uint32_t k = 0; k < hits; ++k) visit(a.first + found[k].in_a, b.first + found[k].in_b);
+  }
+}
+
+// Visits the common peers of two runs, the first not longer than the second, and returns how many keys it compared:
+// at most twice the smaller length times the steps of a search in the larger. Walking takes half as long a key.
+template <class Visit>
+std::int64_t intersect_runs(const Run& a, const Run& b, const Visit& visit) {
+  const std::uint64_t by_search = std::uint64_t{a.size} * (33 - static_cast<std::uint32_t>(__builtin_clz(b.size)));
+  const std::uint64_t by_merge = std::uint64_t{a.size} + b.size;
+  if (by_merge < 2 * by_search) {
+    merge_runs(a, b, visit);
+    return static_cast<std::int64_t>(by_merge);
+  }
+  search_runs(a, b, visit);
+  return static_cast<std::int64_t>(by_search);
 }
 
 }  // namespace
@@ -72,64 +144,58 @@ bool StreamState::edge_value(std::int64_t u, std::int64_t v, double& x) const {
   const Peers& peers = by_u ? of_u : of_v;
   if (peers.size() == 0) return false;
   const std::uint32_t at = find(peers, by_u ? v : u);
-  const std::uint32_t wanted = by_u ? out_bit : in_bit;
-  if (at == not_found || (peers.keys()[at] & wanted) == 0) return false;
-  x = value_of(by_u ? u : v, peers, at, wanted);
-  return true;
+  if (at == not_found) return false;
+  const Ends ends = ends_of(by_u ? u : v, peers, at);
+  x = ends.x[by_u ? 0 : 1];
+  return ends.there[by_u ? 0 : 1];
 }
 
-double StreamState::value_of(std::int64_t node, const Peers& peers, std::uint32_t at, std::uint32_t direction) const {
+StreamState::Ends StreamState::ends_of(std::int64_t node, const Peers& peers, std::uint32_t at) const {
   const std::uint32_t key = peers.keys()[at];
-  if ((key & both_bits) != both_bits) return peers.slots[at];
-  const PairValues& pair = pairs_[as_place(peers.slots[at])];
-  return (node < static_cast<std::int64_t>(key >> 2)) == (direction == out_bit) ? pair.up : pair.down;
+  const double slot = peers.slots[at];
+  if ((key & both_bits) == both_bits) {
+    const PairValues& pair = pairs_[as_place(slot)];
+    const bool up = node < static_cast<std::int64_t>(key >> 2);
+    return {{true, true}, {up ? pair.up : pair.down, up ? pair.down : pair.up}};
+  }
+  const bool out = (key & out_bit) != 0;
+  return {{out, !out}, {out ? slot : 0.0, out ? 0.0 : slot}};
 }
 
 void StreamState::write_triads(std::int64_t u, std::int64_t v, float* out, std::int64_t& reads) const {
   const Peers& of_u = nodes_[static_cast<std::size_t>(u)].peers;
   const Peers& of_v = nodes_[static_cast<std::size_t>(v)].peers;
-  const bool u_first = of_u.size() <= of_v.size();
-  const Peers& small = u_first ? of_u : of_v;
-  const Peers& large = u_first ? of_v : of_u;
-  if (small.size() == 0) return;
-  std::int64_t count[4] = {0, 0, 0, 0}, signs[4] = {0, 0, 0, 0};
-  __int128 sum[4] = {0, 0, 0, 0};
-  const auto meet = [&](std::uint32_t in_small, std::uint32_t in_large) {
-    const std::uint32_t at_u = u_first ? in_small : in_large, at_v = u_first ? in_large : in_small;
-    const std::uint32_t key_u = of_u.keys()[at_u], key_v = of_v.keys()[at_v];
+  if (of_u.size() == 0 || of_v.size() == 0) return;
+  Shape shapes[4];
+  std::uint32_t seen = 0;
+  const auto add = [&](std::uint32_t at_u, std::uint32_t at_v) __attribute__((noinline)) {
+    const Ends first = ends_of(u, of_u, at_u), second = ends_of(v, of_v, at_v);
     // u->z->v; u->z, v->z; z->u, z->v; z->u, v->z
-    static constexpr std::uint32_t of_first[4] = {out_bit, out_bit, in_bit, in_bit};
-    static constexpr std::uint32_t of_second[4] = {in_bit, out_bit, in_bit, out_bit};
-    for (int shape = 0; shape < 4; ++shape) {
-      if ((key_u & of_first[shape]) == 0 || (key_v & of_second[shape]) == 0) continue;
-      const double product = value_of(u, of_u, at_u, of_first[shape]) * value_of(v, of_v, at_v, of_second[shape]);
-      count[shape] += 1;
-      sum[shape] += fixed_point(product);
-      signs[shape] += std::signbit(product) ? -1 : 1;
-    }
+    shapes[0].add(first.there[0] && second.there[1], first.x[0] * second.x[1]);
+    shapes[1].add(first.there[0] && second.there[0], first.x[0] * second.x[0]);
+    shapes[2].add(first.there[1] && second.there[1], first.x[1] * second.x[1]);
+    shapes[3].add(first.there[1] && second.there[0], first.x[1] * second.x[0]);
+    if (++seen % 512 == 0)
+      for (Shape& shape : shapes) shape.carry();
   };
-  struct Run {
-    std::uint32_t first, size;
-  };
-  const Run small_runs[2] = {{0, small.sorted}, {small.sorted, small.tail}};
-  const Run large_runs[2] = {{0, large.sorted}, {large.sorted, large.tail}};
-  for (const Run& a : small_runs) {
-    for (const Run& b : large_runs) {
+  const Run runs_u[2] = {{of_u.keys(), 0, of_u.sorted}, {of_u.keys() + of_u.sorted, of_u.sorted, of_u.tail}};
+  const Run runs_v[2] = {{of_v.keys(), 0, of_v.sorted}, {of_v.keys() + of_v.sorted, of_v.sorted, of_v.tail}};
+  for (const Run& a : runs_u) {
+    for (const Run& b : runs_v) {
       if (a.size == 0 || b.size == 0) continue;
       if (a.size <= b.size) {
-        reads += intersect_runs(small.keys() + a.first, a.size, large.keys() + b.first, b.size,
-                                [&](std::uint32_t i, std::uint32_t j) { meet(a.first + i, b.first + j); });
+        reads += intersect_runs(a, b, add);
       } else {
-        reads += intersect_runs(large.keys() + b.first, b.size, small.keys() + a.first, a.size,
-                                [&](std::uint32_t j, std::uint32_t i) { meet(a.first + i, b.first + j); });
+        reads += intersect_runs(b, a, [&](std::uint32_t at_v, std::uint32_t at_u) { add(at_u, at_v); });
       }
     }
   }
-  for (int shape = 0; shape < 4; ++shape) {
-    if (count[shape] == 0) continue;
-    out[3 * shape] = static_cast<float>(count[shape]);
-    out[3 * shape + 1] = static_cast<float>(static_cast<double>(sum[shape]) * 0x1p-96);
-    out[3 * shape + 2] = static_cast<float>(signs[shape]);
+  if (seen == 0) return;
+  for (Shape& shape : shapes) {
+    shape.carry();
+    *out++ = static_cast<float>(shape.count);
+    *out++ = static_cast<float>(static_cast<double>(shape.carried) * 0x1p-96);
+    *out++ = static_cast<float>(shape.signs);
   }
 }
 
@@ -183,7 +249,7 @@ void StreamState::save(const StoredState& out) const {
       if ((peers.keys()[at] & out_bit) == 0) continue;
       out.edge_source[edge] = static_cast<std::int32_t>(i);
       out.edge_target[edge] = static_cast<std::int32_t>(peers.keys()[at] >> 2);
-      out.edge_x[edge] = value_of(i, peers, at, out_bit);
+      out.edge_x[edge] = ends_of(i, peers, at).x[0];
       ++edge;
     }
     read_ring(i, out.rings.from(i * ring_));

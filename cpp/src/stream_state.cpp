@@ -165,15 +165,17 @@ void StreamState::read(std::int64_t u, std::int64_t v, std::int64_t t, std::int6
   }
 }
 
+void StreamState::reserve(std::int64_t nodes) {
+  nodes_.reserve(static_cast<std::size_t>(nodes));
+  rings_.reserve(static_cast<std::size_t>(nodes * ring_));
+}
+
 void StreamState::grow(const EventColumns& events) {
   std::int64_t nodes = num_nodes();
   for (std::int64_t i = 0; i < events.n; ++i) nodes = std::max({nodes, events.source[i] + 1, events.target[i] + 1});
   if (nodes == num_nodes()) return;
   const auto wanted = static_cast<std::size_t>(nodes);
-  if (wanted > nodes_.capacity()) {
-    nodes_.reserve(std::max(wanted, 2 * nodes_.capacity()));
-    rings_.reserve(nodes_.capacity() * static_cast<std::size_t>(ring_));
-  }
+  if (wanted > nodes_.capacity()) reserve(static_cast<std::int64_t>(std::max(wanted, 2 * nodes_.capacity())));
   rings_.resize(wanted * static_cast<std::size_t>(ring_));
   nodes_.resize(wanted);
 }

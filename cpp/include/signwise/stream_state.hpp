@@ -78,6 +78,8 @@ class StreamState {
   // Entries of lists of peers that the triads of all features so far have compared.
   std::int64_t triad_reads() const { return triad_reads_.load(std::memory_order_relaxed); }
 
+  // Makes room for nodes that are known to come; without it the room doubles when it is short.
+  void reserve(std::int64_t nodes);
   void features(const PairColumns& pairs, float* out) const;
   void neighbors(const std::int64_t* nodes, std::int64_t n, const RingRows& out) const;
   void commit(const EventColumns& events);
@@ -110,13 +112,19 @@ class StreamState {
     double up, down;  // of lower id -> higher id, and back
   };
 
+  // The edges node -> peer and peer -> node of an entry; 0 where there is none.
+  struct Ends {
+    bool there[2];
+    double x[2];
+  };
+
   const Node* find_node(std::int64_t id) const {
     return id >= 0 && id < num_nodes() ? &nodes_[static_cast<std::size_t>(id)] : nullptr;
   }
   void features_of(std::int64_t u, std::int64_t v, std::int64_t t, float* out, std::int64_t& reads) const;
   // The newest value of u -> v, if there is one.
   bool edge_value(std::int64_t u, std::int64_t v, double& x) const;
-  double value_of(std::int64_t node, const Peers& peers, std::uint32_t at, std::uint32_t direction) const;
+  Ends ends_of(std::int64_t node, const Peers& peers, std::uint32_t at) const;
   void write_triads(std::int64_t u, std::int64_t v, float* out, std::int64_t& reads) const;
   void read(std::int64_t u, std::int64_t v, std::int64_t t, std::int64_t row, const StreamRows& out,
             std::int64_t& reads) const;

@@ -52,6 +52,9 @@ class PythonStreamState:
         """Distinct ordered pairs of two different nodes."""
         return sum(map(len, self._out))
 
+    def reserve(self, nodes: int) -> None:
+        """Nothing: lists grow by themselves."""
+
     def features(self, source: Array, target: Array, time: Array, out: Array) -> None:
         """Write the 34 running features of each pair."""
         for i, (u, v, t) in enumerate(zip(source.tolist(), target.tolist(), time.tolist(), strict=True)):
