@@ -45,7 +45,16 @@ class TemporalAttention(nn.Module):
         self.lin_edge = nn.Linear(edge_dim, heads * head_dim, bias=False)
         self.lin_skip = nn.Linear(in_dim, heads * head_dim)
 
-    def forward(self, query: Tensor, table: Tensor, index: Tensor, mask: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        query: Tensor,
+        table: Tensor,
+        index: Tensor,
+        mask: Tensor,
+        edge: Tensor,
+        *,
+        ends: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Attend.
 
         Args:
@@ -53,7 +62,10 @@ class TemporalAttention(nn.Module):
             table: float, shape ``(r, in_dim)``; h of every node that may be attended to.
             index: int, shape ``(q, K)``; rows of ``table``, anything where masked.
             mask: bool, shape ``(q, K)``; True where there is an event.
-            edge: float, shape ``(q, K, edge_dim)``.
+            edge: float, shape ``(q, K, edge_dim)``, or with zeros behind.
+            ends: for queries that share rows, an index and the last columns of h: int64, shape ``(q,)``, and float,
+                shape ``(q, p)``. Then ``query`` has shape ``(u, in_dim - p)``, and h is
+                ``query[index] ‖ columns``; each row is projected once.
 
         Returns:
             The outputs, float, shape ``(q, heads * head_dim)``, and the attention weights, ``(q, heads, K)``.
@@ -63,10 +75,18 @@ class TemporalAttention(nn.Module):
             [getattr(getattr(self, f"lin_{name}"), what) for name in ("query", "skip", "key", "value")]
             for what in ("weight", "bias")
         )
-        q, skip = F.linear(query, torch.cat(weight[:2]), torch.cat(bias[:2])).split(h * c, 1)
+        w_query, b_query = torch.cat(weight[:2]), torch.cat(bias[:2])
+        if ends is None:
+            asked = F.linear(query, w_query, b_query)
+        else:
+            rows, columns = ends
+            shared = F.linear(query, w_query[:, : query.shape[1]])
+            asked = shared.index_select(0, rows) + F.linear(columns, w_query[:, query.shape[1] :], b_query)
+        q, skip = asked.split(h * c, 1)
         both = F.linear(table, torch.cat(weight[2:]), torch.cat(bias[2:]))
         q_heads = (q / math.sqrt(c)).view(n, h, c)
         w_edge = self.lin_edge.weight.view(h, c, -1)
+        w_edge = F.pad(w_edge, (0, edge.shape[-1] - w_edge.shape[-1]))
         q_edge = torch.einsum("nhc,hce->nhe", q_heads, w_edge)
         drop = None
         if self.training and self.dropout:
