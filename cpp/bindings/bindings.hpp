@@ -16,6 +16,7 @@ inline void require(bool condition, const char* message) {
 // Sizes are signed in the kernels.
 inline std::int64_t length(std::size_t n) { return static_cast<std::int64_t>(n); }
 
+void bind_attention(nb::module_& m);
 void bind_bits(nb::module_& m);
 void bind_graph(nb::module_& m);
 void bind_optim(nb::module_& m);

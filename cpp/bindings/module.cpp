@@ -2,6 +2,7 @@
 
 NB_MODULE(_core, m) {
   m.doc() = "Kernels of signwise; called by signwise._native only.";
+  bind_attention(m);
   bind_bits(m);
   bind_graph(m);
   bind_optim(m);

@@ -4,6 +4,7 @@ A module here owns one topic: it checks what comes, calls the kernel, and falls 
 results where the extension was not built.
 """
 
+from . import _attention as _attention
 from . import _bits as _bits
 from . import _graph as _graph
 from . import _optim as _optim

@@ -10,6 +10,35 @@ def best_isa() -> str: ...
 def active_isa() -> str: ...
 def set_isa(arg: str, /) -> bool: ...
 def parallel_sum(n: int, grain: int, threads: int, fail: bool, /) -> int: ...
+def attention_forward(
+    query: NDArray[Any],
+    edge_query: NDArray[Any],
+    table: NDArray[Any],
+    index: NDArray[Any],
+    mask: NDArray[Any],
+    edge: NDArray[Any],
+    drop: NDArray[Any] | None,
+    alpha: NDArray[Any],
+    value: NDArray[Any],
+    summed: NDArray[Any],
+    threads: int,
+) -> None: ...
+def attention_backward(
+    query: NDArray[Any],
+    edge_query: NDArray[Any],
+    table: NDArray[Any],
+    index: NDArray[Any],
+    mask: NDArray[Any],
+    edge: NDArray[Any],
+    drop: NDArray[Any] | None,
+    alpha: NDArray[Any],
+    value: NDArray[Any],
+    summed: NDArray[Any],
+    query_out: NDArray[Any],
+    edge_query_out: NDArray[Any],
+    table_out: NDArray[Any],
+    edge_out: NDArray[Any],
+) -> None: ...
 def bits_pack(x: NDArray[Any], kind: int, words: NDArray[Any], threads: int) -> None: ...
 def bits_pack_ternary(
     x: NDArray[Any], kind: int, nonzero: NDArray[Any], positive: NDArray[Any], threads: int

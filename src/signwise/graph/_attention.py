@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from signwise._native._attention import attention_available, attention_backward, attention_forward
 
 
 class TemporalAttention(nn.Module):
@@ -40,7 +45,16 @@ class TemporalAttention(nn.Module):
         self.lin_edge = nn.Linear(edge_dim, heads * head_dim, bias=False)
         self.lin_skip = nn.Linear(in_dim, heads * head_dim)
 
-    def forward(self, query: Tensor, table: Tensor, index: Tensor, mask: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        query: Tensor,
+        table: Tensor,
+        index: Tensor,
+        mask: Tensor,
+        edge: Tensor,
+        *,
+        ends: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Attend.
 
         Args:
@@ -48,34 +62,81 @@ class TemporalAttention(nn.Module):
             table: float, shape ``(r, in_dim)``; h of every node that may be attended to.
             index: int, shape ``(q, K)``; rows of ``table``, anything where masked.
             mask: bool, shape ``(q, K)``; True where there is an event.
-            edge: float, shape ``(q, K, edge_dim)``.
+            edge: float, shape ``(q, K, edge_dim)``, or with zeros behind.
+            ends: for queries that share rows, an index and the last columns of h: int64, shape ``(q,)``, and float,
+                shape ``(q, p)``. Then ``query`` has shape ``(u, in_dim - p)``, and h is
+                ``query[index] ‖ columns``; each row is projected once.
 
         Returns:
             The outputs, float, shape ``(q, heads * head_dim)``, and the attention weights, ``(q, heads, K)``.
         """
         (n, k), h, c = index.shape, self.heads, self.head_dim
-        skip_query = F.linear(
-            query, torch.cat([self.lin_query.weight, self.lin_skip.weight]),
-            torch.cat([self.lin_query.bias, self.lin_skip.bias]),
-        )  # fmt: skip
-        q, skip = skip_query[:, : h * c], skip_query[:, h * c :]
-        both = F.linear(
-            table, torch.cat([self.lin_key.weight, self.lin_value.weight]),
-            torch.cat([self.lin_key.bias, self.lin_value.bias]),
-        )  # fmt: skip
-        gathered = both.index_select(0, index.reshape(-1)).view(n, k, 2 * h * c)
+        weight, bias = (
+            [getattr(getattr(self, f"lin_{name}"), what) for name in ("query", "skip", "key", "value")]
+            for what in ("weight", "bias")
+        )
+        w_query, b_query = torch.cat(weight[:2]), torch.cat(bias[:2])
+        if ends is None:
+            asked = F.linear(query, w_query, b_query)
+        else:
+            rows, columns = ends
+            shared = F.linear(query, w_query[:, : query.shape[1]])
+            asked = shared.index_select(0, rows) + F.linear(columns, w_query[:, query.shape[1] :], b_query)
+        q, skip = asked.split(h * c, 1)
+        both = F.linear(table, torch.cat(weight[2:]), torch.cat(bias[2:]))
         q_heads = (q / math.sqrt(c)).view(n, h, c)
         w_edge = self.lin_edge.weight.view(h, c, -1)
+        w_edge = F.pad(w_edge, (0, edge.shape[-1] - w_edge.shape[-1]))
         q_edge = torch.einsum("nhc,hce->nhe", q_heads, w_edge)
-        # The queries of all heads on the diagonal of one matrix, so that a single product gives all scores.
-        eye = torch.eye(h, dtype=q.dtype, device=q.device)
-        q_wide = (q_heads.unsqueeze(2) * eye[:, :, None]).view(n, h, h * c)
-        score = torch.bmm(q_wide, gathered[:, :, : h * c].transpose(1, 2)) + torch.bmm(q_edge, edge.transpose(1, 2))
-        none = ~mask.any(1)
-        score = score.masked_fill(~(mask | none[:, None])[:, None, :], -math.inf)
-        alpha = torch.softmax(score, -1).masked_fill(none[:, None, None], 0.0)
-        used = F.dropout(alpha, self.dropout, self.training)
-        value = torch.bmm(used, gathered[:, :, h * c :]).view(n, h, h, c)
-        value = torch.einsum("nhhc->nhc", value)
-        value = value + torch.einsum("nhe,hce->nhc", torch.bmm(used, edge), w_edge)
+        drop = None
+        if self.training and self.dropout:
+            drop = F.dropout(torch.ones(n, h, k, dtype=q.dtype, device=q.device), self.dropout)
+        native = q.dtype == torch.float32 and q.device.type == "cpu" and attention_available()
+        sums = _Native.apply if native else _gathered_sums
+        alpha, value, summed = sums(q_heads, q_edge, both.view(-1, 2, h * c), index, mask, edge, drop)
+        value = value + torch.einsum("nhe,hce->nhc", summed, w_edge)
         return value.reshape(n, h * c) + skip, alpha
+
+
+def _gathered_sums(
+    query: Tensor, edge_query: Tensor, table: Tensor, index: Tensor, mask: Tensor, edge: Tensor, drop: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Attention weights, sums of values and sums of edges, in torch; arguments as :func:`attention_forward`'s."""
+    (n, k), (h, c) = index.shape, query.shape[1:]
+    gathered = table.index_select(0, index.reshape(-1)).view(n, k, 2, h, c)
+    score = torch.einsum("nhc,nkhc->nhk", query, gathered[:, :, 0]) + torch.bmm(edge_query, edge.transpose(1, 2))
+    none = ~mask.any(1)
+    score = score.masked_fill(~(mask | none[:, None])[:, None, :], -math.inf)
+    alpha = torch.softmax(score, -1).masked_fill(none[:, None, None], 0.0)
+    used = alpha if drop is None else alpha * drop
+    return alpha, torch.einsum("nhk,nkhc->nhc", used, gathered[:, :, 1]), torch.bmm(used, edge)
+
+
+class _Native(torch.autograd.Function):
+    """The same by the extension, without gathering a copy of the rows."""
+
+    @staticmethod
+    def forward(ctx: Any, *tensors: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """See :func:`signwise._native._attention.attention_forward`."""
+        arrays = _arrays(tensors)
+        alpha, value, summed = (torch.from_numpy(out) for out in attention_forward(*arrays))
+        ctx.save_for_backward(*tensors, alpha)
+        ctx.mark_non_differentiable(alpha)
+        return alpha, value, summed
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, _alpha: Tensor, value: Tensor, summed: Tensor) -> tuple[Tensor | None, ...]:
+        """See :func:`signwise._native._attention.attention_backward`."""
+        *tensors, alpha = ctx.saved_tensors
+        arrays = _arrays(tuple(tensors))
+        gradients = attention_backward(*arrays, *(t.contiguous().numpy() for t in (alpha, value, summed)))
+        query, edge_query, table, edge = (torch.from_numpy(g) for g in gradients)
+        return query, edge_query, table, None, None, edge, None
+
+
+def _arrays(tensors: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
+    query, edge_query, table, index, mask, edge, drop = (
+        None if t is None else t.detach().contiguous().numpy() for t in tensors
+    )
+    return query, edge_query, table, index, None if mask is None else mask.view(np.uint8), edge, drop

@@ -134,9 +134,9 @@ class SignedMemory(nn.Module):
             table: the memory rows so far, each of shape ``(rows, d)``.
             level: what is read and told.
         """
-        own = [m[level.own] for m in table]
+        own = [m.index_select(0, level.own) for m in table]
         negative = torch.signbit(level.x)
-        parts = peer_parts([m[level.peer] for m in table], negative, balance=self.balance)
+        parts = peer_parts([m.index_select(0, level.peer) for m in table], negative, balance=self.balance)
         a = event_features(level.x, level.role, self.event_kind, self.weight_max)
         about = [a, self.time_encoding(level.span)]
         if self.payload is not None and level.payload is not None:

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 from ._memory import LevelTensors, fresh_rows, level_tensors, padded
+from ._messages import EventFeatures
 from ._state import FEATURE_NAMES, Neighbors
 from ._time_encoding import days
-from ._versions import NEVER, Bools, Floats, Ints, Versions, plan_versions
+from ._versions import NEVER, Floats, Ints, Versions, plan_versions
+
+_MINUTES, _LAG_SCALE = 1440.0, 8.0  # minutes in a day; about the log of two days in minutes
 
 NodeFeatures = Callable[[Ints, Ints], npt.NDArray[np.floating[Any]]]
 """Features of nodes at times, from events before those times only: ``(nodes, times) -> (n, p)``."""
@@ -88,12 +91,12 @@ class Work:
     end_inputs: Tensor
     peers: Tensor
     mask: Tensor
-    x: Tensor
-    role: Tensor
+    about: Tensor
     span: Tensor
     features: Tensor
+    end_rows: Tensor
+    end_index: Tensor
     versions: Versions
-    query_block: Bools | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,10 @@ class Reading:
 
     tick_seconds: float
     span: Literal["peer", "query"]
+    events: EventFeatures
+    weight_max: float
+    lag: bool
+    width: int
     counts: bool
     zeros: int
     node_features: NodeFeatures | None
@@ -171,6 +178,8 @@ def prepare(
         last = versions.row_time[peers]
         ticks = np.where(last == NEVER, 0, last - np.where(last == NEVER, 0, near.time))
     ticks = np.where(near.mask, ticks, 0)
+    span = days(ticks, reading.tick_seconds)
+    end_rows, end_index = np.unique(ends, return_inverse=True)
     return Work(
         pairs=b,
         rows=rows,
@@ -184,12 +193,29 @@ def prepare(
         end_inputs=put(_end_inputs(questions, ends_node, reading), dtype, size),
         peers=put(peers, None, size).view(-1, k),
         mask=put(near.mask, None, size).view(-1, k),
-        x=put(near.x, dtype, size).view(-1, k),
-        role=put(near.role.astype(np.float32), dtype, size).view(-1, k),
-        span=put(days(ticks, reading.tick_seconds), dtype, size).view(-1, k),
+        about=put(_about(near, span, reading), dtype, size).flatten(0, 1),
+        span=put(span, dtype, size).view(-1, k),
+        end_rows=put(end_rows, None, padded(len(end_rows))),
+        end_index=put(end_index.reshape(b, 2), None, size).view(-1),
         features=put(questions.features, None, size),
         versions=versions,
     )
+
+
+def _about(near: Neighbors, span: Floats, reading: Reading) -> npt.NDArray[np.floating[Any]]:
+    """What of an attended event's features no parameter enters, behind φ: a, its log age, and zeros up to the width."""
+    exact = np.dtype(np.float64 if reading.dtype == torch.float64 else np.float32)
+    x: npt.NDArray[np.floating[Any]] = near.x.astype(exact)
+    out: npt.NDArray[np.floating[Any]] = np.zeros((*x.shape, reading.width), exact)
+    if reading.events == "abs":
+        parts = [np.abs(x) * reading.weight_max]
+    else:
+        parts = [x, np.abs(x), ~np.signbit(x), near.role]
+    if reading.lag:
+        parts.append(np.log1p(np.maximum(span, 0).astype(exact) * _MINUTES) / _LAG_SCALE)
+    for i, part in enumerate(parts):
+        out[..., i] = part
+    return out
 
 
 def _row_inputs(versions: Versions, questions: Questions | None, reading: Reading) -> npt.NDArray[np.floating[Any]]:

@@ -19,7 +19,7 @@ from ._attention import TemporalAttention
 from ._contract import Queries, Task
 from ._decoders import HybridDecoder, LinearDecoder
 from ._memory import SignedMemory, padded
-from ._messages import event_feature_dim, event_features
+from ._messages import event_feature_dim
 from ._options import MemoryOptions
 from ._questions import NodeFeatures, Questions, Reading, Work, prepare
 from ._recent import recent_features
@@ -33,7 +33,6 @@ Self = TypeVar("Self", bound="StreamModule")
 TASKS: tuple[Task, ...] = ("sign", "link", "signed_link", "weight")
 _CHUNK = 16_384
 _ENGINE = "engine."
-_MINUTES, _LAG_SCALE = 1440.0, 8.0  # minutes in a day; the log of two days in minutes
 
 
 class StreamModule(nn.Module):
@@ -332,8 +331,11 @@ class StreamModule(nn.Module):
     def reading(self, tick_seconds: float) -> Reading:
         """What of the options the planning of a pass needs."""
         o = self.options
+        edge = event_feature_dim(o.event_features) + o.edge_lag
         return Reading(
-            tick_seconds=tick_seconds, span=o.span, counts=o.node_inputs == "counts",
+            tick_seconds=tick_seconds, span=o.span, events=o.event_features,
+            weight_max=float(self.updater.weight_max), lag=o.edge_lag,
+            width=-(-(o.time_dim + edge) // 8) * 8 - o.time_dim, counts=o.node_inputs == "counts",
             zeros=0 if o.node_inputs == "counts" else 8, node_features=self.node_features, aggregate=o.aggregate,
             device=self.device, dtype=self.dtype,
         )  # fmt: skip
@@ -434,16 +436,12 @@ class StreamModule(nn.Module):
 
     def _attend(self, work: Work, table: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         assert self.attention is not None
-        ends = work.ends.view(-1)
-        query = torch.cat([*(m[ends] for m in table), work.end_inputs.view(len(ends), -1)], 1)
+        query = torch.cat([m.index_select(0, work.end_rows) for m in table], 1)
         rows = torch.cat([*table, work.row_inputs], 1)
         rows = F.pad(rows, (0, 0, 0, padded(work.rows) - work.rows))
-        a = event_features(work.x, work.role, self.options.event_features, self.updater.weight_max)
-        parts = [self.time_encoding(work.span), a]
-        if self.options.edge_lag:
-            parts.append(torch.log1p(work.span.clamp(min=0) * _MINUTES).unsqueeze(-1) / _LAG_SCALE)
-        edge = torch.cat(parts, -1)
-        out: tuple[Tensor, Tensor] = self.attention(query, rows, work.peers, work.mask, edge)
+        edge = torch.cat([self.time_encoding(work.span), work.about], -1)
+        ends = (work.end_index, work.end_inputs.view(len(work.end_index), -1))
+        out: tuple[Tensor, Tensor] = self.attention(query, rows, work.peers, work.mask, edge, ends=ends)
         return out
 
     # state_dict.
