@@ -80,8 +80,16 @@ def encode_by_ray() -> None:
     encode_dataset("events.jsonl", JSONEncoder(512), "vectors")
 
 
+def convolve_graphs() -> None:
+    """The feature behind the extra `graph`."""
+    from signwise.graph import GCN
+
+    GCN()
+
+
 FEATURES: dict[str, Callable[[], None]] = {
     "arrow": read_parquet,
+    "graph": convolve_graphs,
     "index": search_by_faiss,
     "report": draw_figures,
     "scale": encode_by_ray,

@@ -14,6 +14,7 @@ from . import __version__, _native
 
 EXTRAS = {
     "arrow": ("pyarrow",),
+    "graph": ("torch_geometric",),
     "index": ("faiss", "usearch"),
     "report": ("matplotlib",),
     "scale": ("ray",),

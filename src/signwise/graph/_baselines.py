@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ._state import FEATURE_NAMES
-from ._trees import TreeEnsemble
+from ._trees import BoostingSettings, TreeEnsemble
 
 Floats = npt.NDArray[np.floating]
 Signs = npt.NDArray[np.integer]
@@ -18,7 +18,9 @@ Margins = npt.NDArray[np.float64]
 
 _RATEE_MEAN = FEATURE_NAMES.index("mean_got_ratee")
 _RATER_BIAS = FEATURE_NAMES.index("bias_rater")
+_RATER_RATE = FEATURE_NAMES.index("rate_given_rater")
 _PARALLEL_ROWS = 500_000
+_SETTINGS = BoostingSettings()
 
 
 class SignModel(Protocol):
@@ -79,6 +81,15 @@ class RateeMean(AlwaysPositive):
     def margin(self, features: Floats) -> Margins:
         """Feature 9."""
         return np.asarray(features[:, _RATEE_MEAN], np.float64)
+
+
+@dataclass(frozen=True)
+class RaterRate(AlwaysPositive):
+    """The smoothed share of positive ratings among those that the rater gave so far (feature 13)."""
+
+    def margin(self, features: Floats) -> Margins:
+        """Feature 13."""
+        return np.asarray(features[:, _RATER_RATE], np.float64)
 
 
 @dataclass(frozen=True)
@@ -147,11 +158,12 @@ class Logistic:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Boosting:
-    """Histogram gradient boosting (200 trees of 15 leaves, rate .05, at least 40 rows a leaf, l2 1).
+    """Histogram gradient boosting (by default 200 trees of 15 leaves, rate .05, at least 40 rows a leaf, l2 1).
 
     Args:
         columns: the feature columns to use; all 34 by default.
         random_state: seed of the fit; it matters only where rows are subsampled for binning (above 200,000).
+        settings: of the fit; not stored with the fitted trees.
         trees: the fitted trees; set by :meth:`fit`.
     """
 
@@ -159,6 +171,7 @@ class Boosting:
 
     columns: tuple[int, ...] = tuple(range(len(FEATURE_NAMES)))
     random_state: int = 0
+    settings: BoostingSettings = _SETTINGS
     trees: TreeEnsemble | None = None
 
     def fit(self, features: Floats, sign: Signs) -> Boosting:
@@ -167,18 +180,12 @@ class Boosting:
         from threadpoolctl import threadpool_limits
 
         model = HistGradientBoostingClassifier(
-            max_iter=200,
-            learning_rate=0.05,
-            max_leaf_nodes=15,
-            min_samples_leaf=40,
-            l2_regularization=1.0,
-            early_stopping=False,
-            random_state=self.random_state,
+            **asdict(self.settings), early_stopping=False, random_state=self.random_state
         )
         # Few rows gain nothing from a second thread, and lose much where the processor is shared.
         with threadpool_limits(1 if len(sign) < _PARALLEL_ROWS else None, user_api="openmp"):
             model.fit(features[:, self.columns], _both_signs(sign))
-        return Boosting(columns=self.columns, random_state=self.random_state, trees=TreeEnsemble.from_sklearn(model))
+        return replace(self, trees=TreeEnsemble.from_sklearn(model))
 
     def margin(self, features: Floats) -> Margins:
         """The log odds of a positive sign."""

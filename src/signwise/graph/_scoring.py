@@ -78,6 +78,8 @@ def follow(
         features = np.concatenate([features, recent], 1)
         recent = recent_features(replay.query_neighbors, queries.time, stream.tick_seconds)
         query_features = np.concatenate([query_features, recent], 1)
+    if model.read_neighbors is not None:
+        replay = model.read_neighbors(stream, queries, replay)
     return Followed(
         stream=stream, queries=queries, replay=replay, features=features, query_features=query_features,
         x=stream.normalized(scale),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from signwise.errors import LeakError
 from signwise.events import EventStream
 
 from ._attention import TemporalAttention
-from ._contract import Task
+from ._contract import Queries, Task
 from ._decoders import HybridDecoder, LinearDecoder
 from ._memory import SignedMemory, padded
 from ._messages import event_feature_dim
@@ -24,6 +24,7 @@ from ._options import MemoryOptions
 from ._questions import NodeFeatures, Questions, Reading, Work, prepare
 from ._recent import recent_features
 from ._state import SignedState, tie_order
+from ._stream import Replay
 from ._time_encoding import TimeEncoding
 from ._versions import NEVER, Ints
 
@@ -102,6 +103,8 @@ class StreamModule(nn.Module):
         self._advanced: int | None = None
         self._state: SignedState | None = None
         self.trained_until: int | None = None
+        # Other newest events than those that the engine knows; for the published protocol, which leaks through them.
+        self.read_neighbors: Callable[[EventStream, Queries, Replay], Replay] | None = None
         self._allocate(1)
         self._clear_pending()
 

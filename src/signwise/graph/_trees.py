@@ -10,6 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 
+@dataclass(frozen=True, kw_only=True)
+class BoostingSettings:
+    """Settings of scikit-learn's histogram gradient boosting, under its names.
+
+    Args:
+        max_iter: number of trees.
+        learning_rate: shrinkage of each tree.
+        max_leaf_nodes: leaves of a tree.
+        min_samples_leaf: rows of a leaf, at least.
+        l2_regularization: of the leaf values.
+    """
+
+    max_iter: int = 200
+    learning_rate: float = 0.05
+    max_leaf_nodes: int = 15
+    min_samples_leaf: int = 40
+    l2_regularization: float = 1.0
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TreeEnsemble:
     """A sum of regression trees over numeric features.
