@@ -17,6 +17,7 @@ from ._baselines import Platt as Platt
 from ._baselines import RateeMean as RateeMean
 from ._baselines import SignModel as SignModel
 from ._contract import Queries as Queries
+from ._decision import Costs as Costs
 from ._metrics import CALIBRATION_BINS as CALIBRATION_BINS
 from ._metrics import THRESHOLD_LEVELS as THRESHOLD_LEVELS
 from ._metrics import SignMetrics as SignMetrics
@@ -39,14 +40,28 @@ from ._trees import TreeEnsemble as TreeEnsemble
 
 if TYPE_CHECKING:
     from ._decoders import level_quantiles as level_quantiles
+    from ._explain import AttendedEvent as AttendedEvent
+    from ._explain import Explanation as Explanation
+    from ._explain import Triad as Triad
+    from ._live import LiveModel as LiveModel
+    from ._live import LiveScore as LiveScore
     from ._options import MemoryOptions as MemoryOptions
     from ._options import OnlineOptions as OnlineOptions
     from ._options import TrainingOptions as TrainingOptions
+    from ._saving import load_model as load_model
+    from ._saving import save_model as save_model
     from ._semba import SEMBA as SEMBA
     from ._semba_plus import SEMBAPlus as SEMBAPlus
     from ._tgn import TGN as TGN
 
 _LAZY = {
+    "AttendedEvent": "_explain",
+    "Explanation": "_explain",
+    "LiveModel": "_live",
+    "LiveScore": "_live",
+    "Triad": "_explain",
+    "load_model": "_saving",
+    "save_model": "_saving",
     "SEMBA": "_semba",
     "TGN": "_tgn",
     "MemoryOptions": "_options",
@@ -67,8 +82,13 @@ __all__ = [
     "TGN",
     "THRESHOLD_LEVELS",
     "AlwaysPositive",
+    "AttendedEvent",
     "BiasMean",
     "Boosting",
+    "Costs",
+    "Explanation",
+    "LiveModel",
+    "LiveScore",
     "Logistic",
     "MemoryOptions",
     "Neighbors",
@@ -83,13 +103,16 @@ __all__ = [
     "SignedState",
     "TrainingOptions",
     "TreeEnsemble",
+    "Triad",
     "best_threshold",
     "expected_calibration_error",
     "level_quantiles",
+    "load_model",
     "pair_features",
     "recent_features",
     "replay",
     "replay_stream",
+    "save_model",
     "sign_metrics",
     "stream_features",
 ]
