@@ -63,6 +63,15 @@ def test_scores_are_those_of_the_model_that_followed_the_stream(live, fitted, st
     assert answers(live, stream) == pytest.approx(expected, abs=1e-5)
 
 
+def test_one_pair_is_scored_as_in_a_batch(live, stream):
+    live.ingest(stream)
+    names = [*stream.nodes[:10], "a stranger"]
+    many = live.scores(names, names[::-1], after(stream))
+    alone = [live.score(u, v, after(stream)) for u, v in zip(names, names[::-1], strict=True)]
+    assert [s.logit for s in alone] == pytest.approx([s.logit for s in many], abs=1e-5)
+    assert [s.unseen for s in alone] == [s.unseen for s in many]
+
+
 def test_pieces_and_single_events_give_what_the_whole_gives(live, fitted, stream, tmp_path):
     live.ingest(stream)
     whole = answers(live, stream)

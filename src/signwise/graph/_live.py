@@ -23,6 +23,7 @@ from ._event_model import EventModel
 from ._explain import Explanation, explain_pair
 from ._questions import NodeFeatures
 from ._saving import model_from, model_meta, model_tensors
+from ._single import single_logits
 from ._state import tie_order
 
 LatePolicy = Literal["error", "drop"]
@@ -195,12 +196,16 @@ class LiveModel:
             LeakError: the time is sealed.
             ValueError: no event was committed yet.
         """
-        return self.scores([source], [target], time)[0]
+        pair = (str(source), str(target))
+        u, v = (self._ids.get(name, -1) for name in pair)
+        with torch.no_grad():
+            logit = single_logits(self.model, u, v, time)[:, 0].double().cpu().numpy()
+        return self._answers([pair], logit)[0]
 
     def scores(
         self, source: Sequence[str], target: Sequence[str], time: int | npt.NDArray[np.int64]
     ) -> list[LiveScore]:
-        """:meth:`score` for many pairs at once.
+        """:meth:`score` for many pairs at once, to rounding.
 
         Args:
             source: names, one for each pair.
@@ -213,6 +218,9 @@ class LiveModel:
         u, v = (np.array([self._ids.get(name, -1) for name in names], np.int64) for names in zip(*pairs, strict=True))
         with torch.no_grad():
             logits = self.model(u, v, time)[:, 0].double().cpu().numpy()
+        return self._answers(pairs, logits)
+
+    def _answers(self, pairs: list[tuple[str, str]], logits: npt.NDArray[np.float64]) -> list[LiveScore]:
         probability = self.calibration(logits)
         state_time = self.state_time
         return [
