@@ -25,6 +25,10 @@ class LeakError(SignwiseError, ValueError):
     """A pair or an event is not later than every committed event, so its score would know of its own time."""
 
 
+class LateEventError(SignwiseError, ValueError):
+    """An event came after its time was sealed, so scores given since did not know of it."""
+
+
 class ArtifactError(SignwiseError):
     """A saved directory is missing, damaged, or of a version that this signwise cannot read."""
 

@@ -25,6 +25,7 @@ from ._compare import compare as compare
 from ._contract import Queries as Queries
 from ._contract import Scores as Scores
 from ._contract import StreamModel as StreamModel
+from ._decision import Costs as Costs
 from ._degrees import Attachment as Attachment
 from ._degrees import Degree as Degree
 from ._evaluate import evaluate as evaluate
@@ -78,10 +79,17 @@ from ._weight_models import WeightModel as WeightModel
 
 if TYPE_CHECKING:
     from ._decoders import level_quantiles as level_quantiles
+    from ._explain import AttendedEvent as AttendedEvent
+    from ._explain import Explanation as Explanation
+    from ._explain import Triad as Triad
     from ._gcn import GCN as GCN
+    from ._live import LiveModel as LiveModel
+    from ._live import LiveScore as LiveScore
     from ._options import MemoryOptions as MemoryOptions
     from ._options import OnlineOptions as OnlineOptions
     from ._options import TrainingOptions as TrainingOptions
+    from ._saving import load_model as load_model
+    from ._saving import save_model as save_model
     from ._semba import SEMBA as SEMBA
     from ._semba_plus import SEMBAPlus as SEMBAPlus
     from ._sgcn import SGCN as SGCN
@@ -89,6 +97,13 @@ if TYPE_CHECKING:
     from ._tgn import TGN as TGN
 
 _LAZY = {
+    "AttendedEvent": "_explain",
+    "Explanation": "_explain",
+    "LiveModel": "_live",
+    "LiveScore": "_live",
+    "Triad": "_explain",
+    "load_model": "_saving",
+    "save_model": "_saving",
     "GCN": "_gcn",
     "SEMBA": "_semba",
     "SGCN": "_sgcn",
@@ -119,19 +134,24 @@ __all__ = [
     "THRESHOLD_LEVELS",
     "AlwaysPositive",
     "Attachment",
+    "AttendedEvent",
     "BiasMean",
     "BinaryHead",
     "BoostedWeight",
     "Boosting",
     "BoostingSettings",
     "Comparison",
+    "Costs",
     "Coverage",
     "Degree",
+    "Explanation",
     "FairnessGoodness",
     "Family",
     "FeatureModel",
     "Interval",
     "LinkMetrics",
+    "LiveModel",
+    "LiveScore",
     "Logistic",
     "MeanWeight",
     "MemoryOptions",
@@ -158,6 +178,7 @@ __all__ = [
     "StreamModel",
     "TrainingOptions",
     "TreeEnsemble",
+    "Triad",
     "WeightHead",
     "WeightMetrics",
     "WeightModel",
@@ -170,11 +191,13 @@ __all__ = [
     "fairness_goodness",
     "level_quantiles",
     "link_metrics",
+    "load_model",
     "pair_features",
     "rank_metrics",
     "recent_features",
     "replay",
     "replay_stream",
+    "save_model",
     "sign_metrics",
     "signed_link_metrics",
     "stream_features",

@@ -193,7 +193,7 @@ def prepare(
         end_inputs=put(_end_inputs(questions, ends_node, reading), dtype, size),
         peers=put(peers, None, size).view(-1, k),
         mask=put(near.mask, None, size).view(-1, k),
-        about=put(_about(near, span, reading), dtype, size).flatten(0, 1),
+        about=put(about_events(near, span, reading), dtype, size).flatten(0, 1),
         span=put(span, dtype, size).view(-1, k),
         end_rows=put(end_rows, None, padded(len(end_rows))),
         end_index=put(end_index.reshape(b, 2), None, size).view(-1),
@@ -202,7 +202,7 @@ def prepare(
     )
 
 
-def _about(near: Neighbors, span: Floats, reading: Reading) -> npt.NDArray[np.floating[Any]]:
+def about_events(near: Neighbors, span: Floats, reading: Reading) -> npt.NDArray[np.floating[Any]]:
     """What of an attended event's features no parameter enters, behind φ: a, its log age, and zeros up to the width."""
     exact = np.dtype(np.float64 if reading.dtype == torch.float64 else np.float32)
     x: npt.NDArray[np.floating[Any]] = near.x.astype(exact)
