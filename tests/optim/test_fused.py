@@ -137,7 +137,7 @@ def test_the_plan_follows_moved_weights_and_missing_gradients():
 
 
 @needs_kernels
-@pytest.mark.parametrize("kappa", [k for k in EXACT + SMOOTH if not isinstance(k, (AsymmetricBox, GroupL2))], ids=repr)
+@pytest.mark.parametrize("kappa", [k for k in EXACT + SMOOTH if not isinstance(k, GroupL2)], ids=repr)
 @pytest.mark.parametrize("weight_decay", [1.5, 0.0])
 @pytest.mark.parametrize("maximize", [False, True])
 def test_certificates_are_those_of_eager(kappa, weight_decay, maximize):
@@ -181,7 +181,6 @@ def test_nonfinite_gradients_are_counted_in_the_pass():
     [
         ({"cautious": "rescale"}, "no cautious='rescale'"),
         ({"kappa": GroupL2(block=2)}, "GroupL2 is that of whole tensors"),
-        ({"kappa": AsymmetricBox(-1.0, 1.0), "certify": True}, "no certificate sums for AsymmetricBox"),
         ({"kappa": L1().shifted(0.5)}, "no kernel for Shifted"),
         ({"capturable": True}, "cannot be captured"),
     ],

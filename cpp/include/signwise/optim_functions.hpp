@@ -329,9 +329,12 @@ struct AsymmetricBox : Support {
   static D clip(D y, double low, double high) {
     return min_of(max_of(y, all<D>(low)), all<D>(high));
   }
+  // No gauge where 0 is not inside: what is outside, relative to the larger end, from 1 on.
   template <class D>
   static D gauge(D y, double low, double high) {
-    return y > 0 ? y / high : (y < 0 ? y / low : all<D>(0));
+    const double size = std::max(std::fabs(low), std::fabs(high));
+    const D outside = abs_of(y - clip(y, low, high));
+    return outside > 0 ? 1.0 + outside / size : all<D>(0);
   }
 };
 

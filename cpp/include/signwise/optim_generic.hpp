@@ -107,6 +107,7 @@ inline D min_of(D a, D b) {
 #include "signwise/optim_sums.hpp"
 #include "signwise/optim_storage.hpp"
 #include "signwise/optim_l1.hpp"
+#include "signwise/optim_l1_sums.hpp"
 
 // One step of n elements; returns how many gradients are NaN or infinite.
 template <class T, class K, bool Mask, bool CautiousDecay>

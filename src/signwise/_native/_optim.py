@@ -70,8 +70,8 @@ SUMS = (
     "delta_weights",  # ⟨M̃ − w₊, u − y₊⟩, w₊ ∈ ∂K*(y₊)
     "delta_momentum",  # ⟨M̃ − M₊, u − ∂K(M₊)⟩
     "step_squared",  # ‖x₊ − x‖²
-    "gauge_before",  # the gauge of y: C is the set where it is at most 1
-    "gauge_after",  # the gauge of y₊
+    "gauge_before",  # the gauge of y: C is the set where it is at most 1; AsymmetricBox(l, u), whose set need not
+    "gauge_after",  # hold 0: 0 inside, else 1 + max|y − clip(y)|/max(|l|, |u|); of y₊
 )
 _SCALED = [
     SUMS.index(name)

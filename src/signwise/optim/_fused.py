@@ -11,7 +11,7 @@ from torch import Tensor
 
 from signwise import convex
 from signwise._native import _optim
-from signwise.convex import AsymmetricBox, Convex, GroupL2, Scaled
+from signwise.convex import Convex, GroupL2, Scaled
 
 from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, lyapunov_weights
 from ._precision import MOMENTUM, WEIGHTS, stream
@@ -28,8 +28,6 @@ def obstacle(rule: Rule, group: dict[str, Any]) -> str | None:
         return f"it has no kernel for {K!r}, only for {', '.join(_optim.KAPPAS)}"
     if isinstance(K, GroupL2) and (GroupL2() != K or group["certify"]):
         return "its GroupL2 is that of whole tensors, without certify"
-    if isinstance(K, AsymmetricBox) and group["certify"]:
-        return "it has no certificate sums for AsymmetricBox"
     if rule.cautious == "rescale":
         return "it has no cautious='rescale'"
     if group["capturable"]:
@@ -141,7 +139,8 @@ class FusedGroup:
         before = np.where(sums["gauge_before"] > inside, math.inf, sums["conjugate_before"])
         if lam:
             rows[:, GAP] = (sums["k_gradient"] + before) / lam + sums["x_gradient"]
-        if not lyapunov or rule.cautious is not None or rule.decay != "plain":
+        undefined = not lam and not rule.kappa.even
+        if not lyapunov or undefined or rule.cautious is not None or rule.decay != "plain":
             return rows
         after = np.where(sums["gauge_after"] > inside, math.inf, sums["conjugate_after"])
         e, ratio = lyapunov_weights(rule)
