@@ -59,6 +59,14 @@ void bind_optim(nb::module_& m) {
           nb::arg("sizes").noconvert(), nb::arg("x_types").noconvert(), nb::arg("m_types").noconvert(),
           nb::arg("x_seeds").noconvert(), nb::arg("m_seeds").noconvert())
       .def(
+          "count_nonfinite",
+          [](const OptimPlan& self, Row<const std::uint64_t> gradients, int threads) {
+            require(gradients.shape(0) == static_cast<std::size_t>(self.size()), "one gradient a tensor is needed");
+            nb::gil_scoped_release release;
+            return self.count_nonfinite(gradients.data(), threads);
+          },
+          nb::arg("gradients").noconvert(), nb::arg("threads"))
+      .def(
           "step",
           [](const OptimPlan& self, Row<const std::uint64_t> gradients, Row<const std::int64_t> steps, double lr,
              double beta1, double beta2, double weight_decay, int kappa, double first, double second, double scale,

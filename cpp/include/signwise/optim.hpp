@@ -77,6 +77,9 @@ class OptimPlan {
   std::int64_t step(const std::uint64_t* gradients, const std::int64_t* steps, const OptimOptions& options,
                     int threads, double* sums) const;
 
+  // How many entries of the gradients are NaN or infinite; nothing is written.
+  std::int64_t count_nonfinite(const std::uint64_t* gradients, int threads) const;
+
   std::int64_t size() const { return static_cast<std::int64_t>(tensors_.size()); }
 
  private:
@@ -84,6 +87,10 @@ class OptimPlan {
     std::int64_t tensor, begin, end;
   };
   std::vector<OptimTensor> tensors_;
+  // Calls body(c) for every chunk c of a tensor with a gradient.
+  template <class Body>
+  void over_chunks(const std::uint64_t* gradients, int threads, const Body& body) const;
+
   std::vector<Chunk> chunks_;
   std::int64_t elements_ = 0;
 };

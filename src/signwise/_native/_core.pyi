@@ -66,6 +66,7 @@ class OptimPlan:
         x_seeds: NDArray[Any],
         m_seeds: NDArray[Any],
     ) -> None: ...
+    def count_nonfinite(self, gradients: NDArray[Any], threads: int) -> int: ...
     def step(
         self,
         gradients: NDArray[Any],

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter, is_, methodcaller
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -91,6 +92,12 @@ _TYPES = {"torch.float32": 0, "torch.float64": 1, "torch.bfloat16": 2, "torch.in
 _PAIRS = ((0, 0), (0, 2), (0, 3), (1, 1), (2, 0), (2, 2), (2, 3))
 MOMENTUM_BLOCK = 256
 
+# For lists of thousands of tensors: a map over these runs no Python code for each, and what it touches of a batch
+# stays in the cache for the next map.
+_BATCH = 128
+_DATA_PTR, _NUMEL, _IS_CONTIGUOUS = map(methodcaller, ("data_ptr", "numel", "is_contiguous"))
+_DTYPE, _IS_CPU = map(attrgetter, ("dtype", "is_cpu"))
+
 
 def fused_available() -> bool:
     """Whether there is a fused step here: the extension, and a processor with fused multiply-add."""
@@ -135,6 +142,10 @@ def _dense(tensor: Tensor) -> bool:
             return False
         expected *= size
     return True
+
+
+def _scale_addresses(scales: Sequence[Tensor | None]) -> list[int]:
+    return [0 if scale is None else scale.data_ptr() for scale in scales]
 
 
 class FusedPlan:
@@ -196,6 +207,7 @@ class FusedPlan:
             self._check(i, pair)
         self._dtypes = [x.dtype for x in params]
         self._contiguous = [x.is_contiguous() for x in params]
+        self._strides = [(i, x.stride()) for i, x in enumerate(params) if not self._contiguous[i]]
         self._sizes = np.array([x.numel() for x in params], np.int64)
         self._numels = self._sizes.tolist()
         self._addresses = self._now(params, momenta, scales)
@@ -240,9 +252,9 @@ class FusedPlan:
         params: Sequence[Tensor], momenta: Sequence[Tensor], scales: Sequence[Tensor | None]
     ) -> tuple[list[int], list[int], list[int]]:
         return (
-            [x.data_ptr() for x in params],
-            [m.data_ptr() for m in momenta],
-            [0 if scale is None else scale.data_ptr() for scale in scales],
+            list(map(_DATA_PTR, params)),
+            list(map(_DATA_PTR, momenta)),
+            _scale_addresses(scales),
         )
 
     def __len__(self) -> int:
@@ -251,15 +263,55 @@ class FusedPlan:
     def holds(
         self, params: Sequence[Tensor], momenta: Sequence[Tensor], scales: Sequence[Tensor | None] | None = None
     ) -> bool:
-        """Whether the plan is for these tensors, and their storage is where it was."""
+        """Whether the plan is for these tensors, and their storage and shape are what they were."""
         count = len(self._params)
         scales = self._scales if scales is None else scales
-        if len(params) != count or len(momenta) != count or len(scales) != count:
-            return False
-        same = all(a is b for a, b in zip(params, self._params, strict=True)) and all(
-            a is b for a, b in zip(momenta, self._momenta, strict=True)
+        return (
+            len(params) == len(momenta) == len(scales) == count
+            and all(
+                self._holds(params[i : i + _BATCH], momenta[i : i + _BATCH], scales[i : i + _BATCH], i)
+                for i in range(0, count, _BATCH)
+            )
+            and all(params[i].stride() == stride for i, stride in self._strides)
         )
-        return same and self._addresses == self._now(params, momenta, scales)
+
+    def _holds(
+        self, params: Sequence[Tensor], momenta: Sequence[Tensor], scales: Sequence[Tensor | None], begin: int
+    ) -> bool:
+        batch = slice(begin, begin + len(params))
+        addresses = self._addresses
+        return (
+            all(map(is_, params, self._params[batch]))
+            and all(map(is_, momenta, self._momenta[batch]))
+            and all(map(is_, scales, self._scales[batch]))
+            and addresses[0][batch] == list(map(_DATA_PTR, params))
+            and self._numels[batch] == list(map(_NUMEL, params))
+            and self._contiguous[batch] == list(map(_IS_CONTIGUOUS, params))
+            and addresses[1][batch] == list(map(_DATA_PTR, momenta))
+            and addresses[2][batch] == _scale_addresses(scales)
+        )
+
+    def quick_gradients(self, grads: Sequence[Tensor | None]) -> Pointers | None:
+        """The result of :meth:`gradients` if all are there, contiguous, and of their parameters' dtype; else None."""
+        if len(grads) != len(self._params) or not all(self._contiguous):
+            return None
+        pointers: list[int] = []
+        try:
+            for begin in range(0, len(grads), _BATCH):
+                batch = slice(begin, begin + _BATCH)
+                some = grads[batch]
+                if (
+                    self._dtypes[batch] != list(map(_DTYPE, some))
+                    or not all(map(_IS_CPU, some))
+                    or not all(map(_IS_CONTIGUOUS, some))
+                    or self._numels[batch] != list(map(_NUMEL, some))
+                ):
+                    return None
+                pointers += map(_DATA_PTR, some)
+        except (AttributeError, RuntimeError):
+            # None has no dtype, and a sparse tensor no address.
+            return None
+        return np.array(pointers, np.uint64)
 
     def gradients(self, grads: Sequence[Tensor | None]) -> Pointers:
         """The addresses of gradients, checked against the parameters; None gives 0 and no step.
@@ -280,6 +332,10 @@ class FusedPlan:
             )
         ]
         return np.array(pointers, np.uint64)
+
+    def count_nonfinite(self, gradients: Pointers) -> int:
+        """How many entries of gradients, from :meth:`gradients`, are NaN or infinite; nothing is written."""
+        return int(self._plan.count_nonfinite(gradients, num_threads()))
 
     def _gradient(self, g: Tensor, i: int) -> int:
         x = self._params[i]
