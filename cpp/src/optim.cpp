@@ -31,6 +31,32 @@ const OptimTier* active_tier() {
   return optim_portable();
 }
 
+// Calls body(piece) for pieces of all tensors that end where a word of the planes does, or their tensor.
+template <class Body>
+void over_votes(const std::vector<VoteTensor>& tensors, std::uint64_t* nonzero, std::uint64_t* positive, int threads,
+                const Body& body) {
+  std::vector<VotePiece> pieces;
+  for (const VoteTensor& t : tensors)
+    for (i64 i = 0; i < t.n;) {
+      const i64 n = std::min(t.n - i, chunk_elements - (t.first + i) % chunk_elements);
+      pieces.push_back({t.x + i, t.g ? t.g + i : nullptr, t.m + i, n, t.first + i, nonzero, positive});
+      i += n;
+    }
+  i64 elements = 0;
+  for (const VotePiece& piece : pieces) elements += piece.n;
+  const i64 count = static_cast<i64>(pieces.size());
+  const i64 grain = std::max<i64>(1, thread_elements * count / std::max<i64>(1, elements));
+  parallel_for(count, grain, threads, [&](i64 begin, i64 end) {
+    for (i64 k = begin; k < end; ++k) body(pieces[k]);
+  });
+}
+
+const OptimTier& needed_tier() {
+  const OptimTier* tier = active_tier();
+  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  return *tier;
+}
+
 }  // namespace
 
 bool optim_available() { return active_tier() != nullptr; }
@@ -38,9 +64,20 @@ bool optim_available() { return active_tier() != nullptr; }
 bool optim_has_sums(Kappa kappa) { return kappa != Kappa::group_l2; }
 
 void optim_stream(float* x, const float* g, float* m, i64 n) {
-  const OptimTier* tier = active_tier();
-  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  const OptimTier* tier = &needed_tier();
   tier->stream(x, g, m, n);
+}
+
+void optim_vote(const std::vector<VoteTensor>& tensors, const OptimOptions& options, std::uint64_t* nonzero,
+                std::uint64_t* positive, int threads) {
+  const OptimTier& tier = needed_tier();
+  over_votes(tensors, nonzero, positive, threads, [&](const VotePiece& piece) { tier.vote(piece, options); });
+}
+
+void optim_step_votes(const std::vector<VoteTensor>& tensors, const OptimOptions& options, std::uint64_t* nonzero,
+                      std::uint64_t* positive, int threads) {
+  const OptimTier& tier = needed_tier();
+  over_votes(tensors, nonzero, positive, threads, [&](const VotePiece& piece) { tier.step_votes(piece, options); });
 }
 
 OptimPlan::OptimPlan(std::vector<OptimTensor> tensors) : tensors_(std::move(tensors)) {
@@ -63,8 +100,7 @@ void OptimPlan::over_chunks(const std::uint64_t* gradients, int threads, const B
 }
 
 i64 OptimPlan::count_nonfinite(const std::uint64_t* gradients, int threads) const {
-  const OptimTier* tier = active_tier();
-  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  const OptimTier* tier = &needed_tier();
   std::atomic<i64> bad{0};
   over_chunks(gradients, threads, [&](i64 c) {
     const Chunk& chunk = chunks_[c];
@@ -77,8 +113,7 @@ i64 OptimPlan::count_nonfinite(const std::uint64_t* gradients, int threads) cons
 
 i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const OptimOptions& options, int threads,
                     double* sums) const {
-  const OptimTier* tier = active_tier();
-  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  const OptimTier* tier = &needed_tier();
   if (sums && !optim_has_sums(options.kappa)) throw std::invalid_argument("no certificate sums for this function");
   if (sums) std::fill(sums, sums + size() * optim_sums, 0.0);
   const i64 chunks = static_cast<i64>(chunks_.size());

@@ -108,6 +108,7 @@ inline D min_of(D a, D b) {
 #include "signwise/optim_storage.hpp"
 #include "signwise/optim_l1.hpp"
 #include "signwise/optim_l1_sums.hpp"
+#include "signwise/optim_votes.hpp"
 
 // One step of n elements; returns how many gradients are NaN or infinite.
 template <class T, class K, bool Mask, bool CautiousDecay>
@@ -242,7 +243,7 @@ void stream(float* SIGNWISE_RESTRICT x, const float* SIGNWISE_RESTRICT g, float*
   }
 }
 
-const OptimTier tier{step_piece, square_sum, count_nonfinite, stream};
+const OptimTier tier{step_piece, square_sum, count_nonfinite, stream, vote_of, step_votes};
 
 }  // namespace
 }  // namespace SIGNWISE_JOIN(tier_, SIGNWISE_OPTIM_TIER)

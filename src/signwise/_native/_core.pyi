@@ -52,7 +52,35 @@ def haar(h: int, out: NDArray[Any], threads: int) -> None: ...
 optim_sums: int
 
 def optim_available() -> bool: ...
+def optim_step_votes(
+    x: NDArray[Any],
+    g: NDArray[Any],
+    momentum: NDArray[Any],
+    sizes: NDArray[Any],
+    firsts: NDArray[Any],
+    planes: NDArray[Any],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    weight_decay: float,
+    maximize: bool,
+    threads: int,
+) -> None: ...
 def optim_stream(x: NDArray[Any], g: NDArray[Any], momentum: NDArray[Any]) -> None: ...
+def optim_vote(
+    x: NDArray[Any],
+    g: NDArray[Any],
+    momentum: NDArray[Any],
+    sizes: NDArray[Any],
+    firsts: NDArray[Any],
+    planes: NDArray[Any],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    weight_decay: float,
+    maximize: bool,
+    threads: int,
+) -> None: ...
 
 class OptimPlan:
     def __init__(
