@@ -16,6 +16,7 @@ from signwise._native import _optim
 from signwise.convex import Convex, GroupL2, Scaled
 
 from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, lyapunov_weights
+from ._compiled import compiled_device, takes
 from ._precision import MOMENTUM, WEIGHTS, stream
 from ._state import Slot, advance_
 from ._step import Rule
@@ -103,7 +104,10 @@ class FusedGroup:
             self._plan, self._key = None, key
         some = [] if reason else self._planned(slots, rule, group)
         if group["fused"] and len(some) < len(slots):
-            raise RuntimeError(f"fused=True is not possible: {reason or next(iter(self._unfit.values()))}")
+            taken = {slot.number for slot in some}
+            for slot in slots:
+                if slot.number not in taken and not takes(slot, rule, group):
+                    raise RuntimeError(f"fused=True is not possible: {reason or self._unfit[slot.number]}")
         if not some:
             return slots, 0
         grads = [slot.g for slot in some]
@@ -204,6 +208,9 @@ class FusedGroup:
             return some
         self._plan, self._unfit = None, {}
         for slot in slots:
+            if compiled_device(slot.x):
+                self._unfit[slot.number] = f"parameter {slot.number} is on {slot.x.device}"
+                continue
             if slot.x is not slot.p:
                 self._unfit[slot.number] = f"parameter {slot.number} is complex"
                 continue

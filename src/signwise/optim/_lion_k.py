@@ -17,6 +17,7 @@ from signwise.convex import L1, Convex
 from ._apply import apply_
 from ._bounds import effective_noise
 from ._certificate import Certificate, StepRecord, combine, group_certificate
+from ._compiled import CompiledGroup, compile_obstacle, compiled_device
 from ._fused import FusedGroup, obstacle
 from ._loading import from_lion_pytorch_, unwrap_, wrap
 from ._nonfinite import Counter, NonFiniteGradientError, nonfinite, nonfinite_on_cpu
@@ -42,7 +43,9 @@ class LionK(Optimizer):
     The set C = dom K* is a constraint: λx ∈ C. For K = L1 this is Lion, and no weight
     exceeds 1/λ in size. The first step has full size: there is no bias correction.
 
-    A parameter without a gradient is left alone, decay included. Complex parameters are pairs of real numbers.
+    A parameter without a gradient is left alone, decay included. Complex parameters are pairs of real numbers:
+    a spectral K sees a matrix Z of shape (m, n) as the real (m, 2n), whose norm is at most ‖Z‖ and at least ‖Z‖/√2,
+    and certificates are about that.
     Momentum of 16-bit weights is float32 unless `momentum_dtype` says otherwise.
 
     Args:
@@ -54,7 +57,8 @@ class LionK(Optimizer):
         kappa: K, from :mod:`signwise.convex` or of your own.
         radius: 1/λ, instead of `weight_decay`.
         foreach: use torch's multi-tensor operations; None does on CUDA.
-        fused: use the native kernel; None does where it can. True raises RuntimeError where it cannot.
+        fused: use the native kernel on the CPU, and on CUDA a graph of ``torch.compile``; None does where it can.
+            True raises RuntimeError where it cannot.
         capturable: keep every number of a step on the device, for CUDA graphs and ``torch.compile``. A tensor
             lr must be on the parameters' device, and neither lr·λ ≤ 1 nor gradients are checked.
         maximize: maximise f.
@@ -156,6 +160,7 @@ class LionK(Optimizer):
         self._record: StepRecord | None = None
         self._complete: StepRecord | None = None
         self._fused: dict[int, FusedGroup] = {}
+        self._compiled: dict[int, CompiledGroup] = {}
         # The states that the last step left, to see whether they have been replaced since.
         self._states: list[dict[str, Any]] = []
         # Whether the processes of a vote have been seen to hold the same weights and options.
@@ -203,7 +208,10 @@ class LionK(Optimizer):
             if self._poll is not None:
                 check_votable(group)
                 self._alike = False
-            reason = obstacle(rule_of(group), group) if group["fused"] else None
+            reason = None
+            if group["fused"]:
+                elsewhere = bool(group["params"]) and all(map(compiled_device, group["params"]))
+                reason = (compile_obstacle if elsewhere else obstacle)(rule_of(group), group)
             if reason is not None:
                 raise RuntimeError(f"fused=True is not possible: {reason}; leave fused=None")
             names = group.get("param_names", [f"parameter {number}" for number in range(len(group["params"]))])
@@ -269,7 +277,7 @@ class LionK(Optimizer):
                 found += count
                 if rest and group["nan_policy"] == "count":
                     found += self._counter.add([slot.g for slot in rest], captured=group["capturable"])
-                apply_(rest, rule, group, lyapunov=lyapunov)
+                apply_(rest, rule, group, self._compiled.setdefault(number, CompiledGroup()), lyapunov=lyapunov)
             first += len(group["params"])
         self._states = list(self.state.values())
         self._counter.note(found)
