@@ -138,6 +138,8 @@ inline double erfinv_of(double y) {
 // x.add_(u, alpha=-lr), so that a zero v leaves even the sign of a zero x alone. D below is double or a vector of it.
 struct Box {  // what the functions on the box [-1, 1] share
   static constexpr bool sums = true;
+  // Whether every y of at most this size is in C, so that none needs clipping.
+  static bool holds(double top, double, double) { return top <= 1; }
   template <class D>
   static D clip(D y, double, double) {
     return min_of(max_of(y, all<D>(-1)), all<D>(1));
@@ -211,7 +213,7 @@ struct Huber : Box {
   template <class D>
   static D value(D z, double eps, double) {
     const D a = abs_of(z), m = min_of(a, all<D>(eps));
-    return (m / eps) * (a - m * 0.5);
+    return (m * (1 / eps)) * (a - m * 0.5);
   }
   template <class D>
   static D conjugate(D y, double eps) {
@@ -312,6 +314,7 @@ struct SmoothedL1 : Box {
 };
 
 struct AsymmetricBox : Support {
+  static bool holds(double top, double low, double high) { return top <= -low && top <= high; }
   template <class T>
   static T sub(T c, const Scalars<T>& s) {
     return c < 0 ? -s.second : c > 0 ? -s.first : -s.third;
@@ -340,6 +343,7 @@ struct AsymmetricBox : Support {
 
 struct HalfSquare {
   static constexpr bool sums = true;
+  static bool holds(double, double, double) { return true; }
   template <class T>
   static T sub(T c, const Scalars<T>&) {
     return c;

@@ -63,7 +63,7 @@ inline double each(double x, F f) {
 }
 template <class F>
 inline Doubles each(Doubles x, F f) {
-  Doubles y;
+  Doubles y{};
   for (int k = 0; k < SIGNWISE_OPTIM_LANES; ++k) y[k] = f(x[k]);
   return y;
 }
@@ -102,6 +102,14 @@ template <class D>
 inline D min_of(D a, D b) {
   return b < a ? b : a;
 }
+// What these instructions do, which gcc does not find by itself.
+#if SIGNWISE_OPTIM_LANES == 8 && defined(__AVX512F__)
+inline Doubles max_of(Doubles a, Doubles b) { return (Doubles)_mm512_maskz_max_pd(0xff, (__m512d)b, (__m512d)a); }
+inline Doubles min_of(Doubles a, Doubles b) { return (Doubles)_mm512_maskz_min_pd(0xff, (__m512d)b, (__m512d)a); }
+#elif SIGNWISE_OPTIM_LANES == 4 && defined(__AVX2__)
+inline Doubles max_of(Doubles a, Doubles b) { return (Doubles)_mm256_max_pd((__m256d)b, (__m256d)a); }
+inline Doubles min_of(Doubles a, Doubles b) { return (Doubles)_mm256_min_pd((__m256d)b, (__m256d)a); }
+#endif
 
 #include "signwise/optim_functions.hpp"
 #include "signwise/optim_sums.hpp"
