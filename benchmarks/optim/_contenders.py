@@ -11,6 +11,7 @@ from torch.nn import Parameter
 
 from signwise._native import _optim
 from signwise._native._optim import FusedPlan
+from signwise.optim import LionK
 
 RATES = dict(lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.1)
 Step = Callable[[], list[Tensor] | None]
@@ -57,6 +58,12 @@ def _torch(make: Callable[..., Any], weights: Sequence[Tensor], gradients: Seque
     return step
 
 
+def lion_k(weights: Sequence[Tensor], gradients: Sequence[Tensor], **options: Any) -> Step:
+    """The whole optimizer, which looks at every tensor again in each step."""
+    make = lambda p: LionK(p, 1e-4, (0.9, 0.99), 0.1, **options)  # noqa: E731
+    return _torch(make, weights, gradients, True)
+
+
 def lion_pytorch(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Step:
     return _torch(lambda p: Lion(p, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.1), weights, gradients, True)
 
@@ -101,6 +108,8 @@ def all_optimizers(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> di
     contenders = {
         "signwise": signwise(weights, gradients),
         "signwise, gradients looked up": signwise(weights, gradients, cached=False),
+        "LionK": lion_k(weights, gradients),
+        "LionK, certify": lion_k(weights, gradients, certify=True),
         "lion_pytorch": lion_pytorch(weights, gradients),
         "lion_pytorch foreach": lion_pytorch_foreach(weights, gradients),
     }

@@ -323,6 +323,9 @@ class FusedPlan:
         """
         if len(grads) != len(self._params):
             raise ValueError(f"grads has {len(grads)} entries for {len(self._params)} params")
+        quick = self.quick_gradients(grads)
+        if quick is not None:
+            return quick
         pointers = [
             0
             if g is None

@@ -148,10 +148,9 @@ class FusedGroup:
         try:
             momenta = [state["exp_avg"] for state in states]
             scales = [state.get("exp_avg_scale") for state in states] if last.scales else None
-            same_set = [state["weight_decay"] for state in states].count(rule.weight_decay) == len(states)
         except KeyError:
             return None
-        return pointers if same_set and self._plan.holds(last.active, momenta, scales) else None
+        return pointers if self._plan.holds(last.active, momenta, scales) else None
 
     def again_(self, pointers: Any, rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> int:
         """Take the last step again, after :meth:`ready`; return how many gradient entries were not finite."""
@@ -272,8 +271,8 @@ def _wanted(group: dict[str, Any]) -> bool:
 
 
 def _key(rule: Rule, group: dict[str, Any], first: int) -> tuple[Any, ...]:
-    """What a plan depends on besides its tensors: the hash of its rounding, and K's tolerance."""
-    return group["seed"], first, rule.kappa
+    """What a plan depends on besides its tensors: the hash of its rounding, K's tolerance, and the set."""
+    return group["seed"], first, rule.kappa, rule.weight_decay
 
 
 def _tensors(slots: list[Slot]) -> tuple[list[Tensor], list[Tensor], list[Tensor | None]]:
