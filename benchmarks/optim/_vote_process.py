@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 from signwise.optim import Lion
-from signwise.optim._vote import Buffers, encode, gather, hold_, make_poll, padded_length
+from signwise.optim._vote import Buffers, encode, exchange, gather, hold_, make_poll, padded_length
 
 COUNT = 4_000_000
 TRAFFIC = Path("/proc/net/dev")
@@ -54,6 +54,7 @@ def exchanges(rank: int, world: Any) -> dict[str, tuple[Callable[[], Any], Calla
         "all_reduce, bfloat16": (partial(half.copy_, direction), partial(dist.all_reduce, half)),
         "all_reduce, int8 signs": (partial(octets.copy_, signs), partial(dist.all_reduce, octets)),
         "votes: exchange of packed planes": (lambda: None, partial(gather, planes, majority, inbox)),
+        "votes: exchange and count": (lambda: None, partial(exchange, planes, majority, buffers, seed=0, step=0)),
         "votes: pack, exchange, count, unpack": (again, whole),
         "mean: pack, exchange, count, unpack": (again, whole_mean),
     }

@@ -31,6 +31,6 @@ def run(bench: Bench) -> None:
             all_optimizers(values(shapes, 0), values(shapes, 1)),
             baseline="lion_pytorch",
             equal=same,
-            targets=[Target(contender="signwise", ratio=target)],
+            targets=[Target(contender=name, ratio=target) for name in ("signwise", "LionK")],
             rounds=min(bench.rounds, ROUNDS),
         )

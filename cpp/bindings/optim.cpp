@@ -21,6 +21,43 @@ OptimType type_of(std::int64_t code) {
   return static_cast<OptimType>(code);
 }
 
+using Planes = nb::ndarray<std::uint64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Call = void (*)(const std::vector<VoteTensor>&, const OptimOptions&, std::uint64_t*, std::uint64_t*, int);
+
+// Binds a function of tensors, given as rows of addresses, sizes and first bits, and of two planes.
+template <Call call>
+void bind_votes(nb::module_& m, const char* name) {
+  m.def(
+      name,
+      [](Row<const std::int64_t> x, Row<const std::int64_t> g, Row<const std::int64_t> momentum,
+         Row<const std::int64_t> sizes, Row<const std::int64_t> firsts, Planes planes, double lr, double beta1,
+         double beta2, double weight_decay, bool maximize, int threads) {
+        const std::size_t n = x.shape(0);
+        for (const auto& row : {g, momentum, sizes, firsts})
+          require(row.shape(0) == n, "every table of a vote has one entry a tensor");
+        require(planes.shape(0) == 2, "planes has the wrong shape");
+        std::vector<VoteTensor> tensors(n);
+        for (std::size_t t = 0; t < n; ++t) {
+          tensors[t] = {reinterpret_cast<float*>(x.data()[t]), reinterpret_cast<const float*>(g.data()[t]),
+                        reinterpret_cast<float*>(momentum.data()[t]), sizes.data()[t], firsts.data()[t]};
+          require(tensors[t].n >= 0 && tensors[t].first >= 0 &&
+                      tensors[t].first + tensors[t].n <= static_cast<std::int64_t>(planes.shape(1)) * 64,
+                  "a tensor has votes outside the planes");
+        }
+        OptimOptions o;
+        o.lr = lr;
+        o.beta1 = beta1;
+        o.beta2 = beta2;
+        o.weight_decay = weight_decay;
+        o.maximize = maximize;
+        nb::gil_scoped_release release;
+        call(tensors, o, planes.data(), planes.data() + planes.shape(1), threads);
+      },
+      nb::arg("x").noconvert(), nb::arg("g").noconvert(), nb::arg("momentum").noconvert(),
+      nb::arg("sizes").noconvert(), nb::arg("firsts").noconvert(), nb::arg("planes").noconvert(), nb::arg("lr"),
+      nb::arg("beta1"), nb::arg("beta2"), nb::arg("weight_decay"), nb::arg("maximize"), nb::arg("threads"));
+}
+
 }  // namespace
 
 void bind_optim(nb::module_& m) {
@@ -59,6 +96,14 @@ void bind_optim(nb::module_& m) {
           nb::arg("sizes").noconvert(), nb::arg("x_types").noconvert(), nb::arg("m_types").noconvert(),
           nb::arg("x_seeds").noconvert(), nb::arg("m_seeds").noconvert())
       .def(
+          "count_nonfinite",
+          [](const OptimPlan& self, Row<const std::uint64_t> gradients, int threads) {
+            require(gradients.shape(0) == static_cast<std::size_t>(self.size()), "one gradient a tensor is needed");
+            nb::gil_scoped_release release;
+            return self.count_nonfinite(gradients.data(), threads);
+          },
+          nb::arg("gradients").noconvert(), nb::arg("threads"))
+      .def(
           "step",
           [](const OptimPlan& self, Row<const std::uint64_t> gradients, Row<const std::int64_t> steps, double lr,
              double beta1, double beta2, double weight_decay, int kappa, double first, double second, double scale,
@@ -91,6 +136,9 @@ void bind_optim(nb::module_& m) {
           nb::arg("scale"), nb::arg("maximize"), nb::arg("cautious_mask"), nb::arg("cautious_decay"),
           nb::arg("stochastic"), nb::arg("check_first"), nb::arg("threads"),
           nb::arg("sums").noconvert().none(), nb::arg("all_sums"));
+
+  bind_votes<optim_vote>(m, "optim_vote");
+  bind_votes<optim_step_votes>(m, "optim_step_votes");
 
   m.def(
       "optim_stream",

@@ -31,6 +31,32 @@ const OptimTier* active_tier() {
   return optim_portable();
 }
 
+// Calls body(piece) for pieces of all tensors that end where a word of the planes does, or their tensor.
+template <class Body>
+void over_votes(const std::vector<VoteTensor>& tensors, std::uint64_t* nonzero, std::uint64_t* positive, int threads,
+                const Body& body) {
+  std::vector<VotePiece> pieces;
+  for (const VoteTensor& t : tensors)
+    for (i64 i = 0; i < t.n;) {
+      const i64 n = std::min(t.n - i, chunk_elements - (t.first + i) % chunk_elements);
+      pieces.push_back({t.x + i, t.g ? t.g + i : nullptr, t.m + i, n, t.first + i, nonzero, positive});
+      i += n;
+    }
+  i64 elements = 0;
+  for (const VotePiece& piece : pieces) elements += piece.n;
+  const i64 count = static_cast<i64>(pieces.size());
+  const i64 grain = std::max<i64>(1, thread_elements * count / std::max<i64>(1, elements));
+  parallel_for(count, grain, threads, [&](i64 begin, i64 end) {
+    for (i64 k = begin; k < end; ++k) body(pieces[k]);
+  });
+}
+
+const OptimTier& needed_tier() {
+  const OptimTier* tier = active_tier();
+  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  return *tier;
+}
+
 }  // namespace
 
 bool optim_available() { return active_tier() != nullptr; }
@@ -38,9 +64,20 @@ bool optim_available() { return active_tier() != nullptr; }
 bool optim_has_sums(Kappa kappa) { return kappa != Kappa::group_l2; }
 
 void optim_stream(float* x, const float* g, float* m, i64 n) {
-  const OptimTier* tier = active_tier();
-  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  const OptimTier* tier = &needed_tier();
   tier->stream(x, g, m, n);
+}
+
+void optim_vote(const std::vector<VoteTensor>& tensors, const OptimOptions& options, std::uint64_t* nonzero,
+                std::uint64_t* positive, int threads) {
+  const OptimTier& tier = needed_tier();
+  over_votes(tensors, nonzero, positive, threads, [&](const VotePiece& piece) { tier.vote(piece, options); });
+}
+
+void optim_step_votes(const std::vector<VoteTensor>& tensors, const OptimOptions& options, std::uint64_t* nonzero,
+                      std::uint64_t* positive, int threads) {
+  const OptimTier& tier = needed_tier();
+  over_votes(tensors, nonzero, positive, threads, [&](const VotePiece& piece) { tier.step_votes(piece, options); });
 }
 
 OptimPlan::OptimPlan(std::vector<OptimTensor> tensors) : tensors_(std::move(tensors)) {
@@ -52,15 +89,35 @@ OptimPlan::OptimPlan(std::vector<OptimTensor> tensors) : tensors_(std::move(tens
   }
 }
 
+template <class Body>
+void OptimPlan::over_chunks(const std::uint64_t* gradients, int threads, const Body& body) const {
+  const i64 chunks = static_cast<i64>(chunks_.size());
+  const i64 grain = std::max<i64>(1, thread_elements * chunks / std::max<i64>(1, elements_));
+  parallel_for(chunks, grain, threads, [&](i64 begin, i64 end) {
+    for (i64 c = begin; c < end; ++c)
+      if (gradients[chunks_[c].tensor]) body(c);
+  });
+}
+
+i64 OptimPlan::count_nonfinite(const std::uint64_t* gradients, int threads) const {
+  const OptimTier* tier = &needed_tier();
+  std::atomic<i64> bad{0};
+  over_chunks(gradients, threads, [&](i64 c) {
+    const Chunk& chunk = chunks_[c];
+    const auto* gradient = reinterpret_cast<const void*>(gradients[chunk.tensor]);
+    const i64 count = tier->count_nonfinite(tensors_[chunk.tensor].x_type, gradient, chunk.begin, chunk.end);
+    if (count) bad += count;
+  });
+  return bad.load();
+}
+
 i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const OptimOptions& options, int threads,
                     double* sums) const {
-  const OptimTier* tier = active_tier();
-  if (!tier) throw std::invalid_argument("this instruction tier has no fused multiply-add");
+  const OptimTier* tier = &needed_tier();
   if (sums && !optim_has_sums(options.kappa)) throw std::invalid_argument("no certificate sums for this function");
   if (sums) std::fill(sums, sums + size() * optim_sums, 0.0);
   const i64 chunks = static_cast<i64>(chunks_.size());
   if (chunks == 0) return 0;
-  const i64 grain = std::max<i64>(1, thread_elements * chunks / std::max<i64>(1, elements_));
 
   const auto piece_of = [&](i64 c) {
     const Chunk& chunk = chunks_[c];
@@ -74,27 +131,15 @@ i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const Opti
                       optim_mix(step ^ optim_mix(tensor.m_seed)),
                       1.0};
   };
-  const auto over_chunks = [&](const auto& body) {
-    parallel_for(chunks, grain, threads, [&](i64 begin, i64 end) {
-      for (i64 c = begin; c < end; ++c)
-        if (gradients[chunks_[c].tensor]) body(c);
-    });
-  };
-
   if (options.check_first) {
-    std::atomic<i64> bad{0};
-    over_chunks([&](i64 c) {
-      const OptimPiece piece = piece_of(c);
-      const i64 count = tier->count_nonfinite(piece.tensor->x_type, piece.gradient, piece.begin, piece.end);
-      if (count) bad += count;
-    });
-    if (bad.load()) return bad.load();
+    const i64 found = count_nonfinite(gradients, threads);
+    if (found) return found;
   }
 
   std::vector<double> norms;
   if (options.kappa == Kappa::group_l2) {
     std::vector<double> squares(chunks, 0.0);
-    over_chunks([&](i64 c) { squares[c] = tier->square_sum(piece_of(c), options); });
+    over_chunks(gradients, threads, [&](i64 c) { squares[c] = tier->square_sum(piece_of(c), options); });
     norms.assign(tensors_.size(), 0.0);
     for (i64 c = 0; c < chunks; ++c) norms[chunks_[c].tensor] += squares[c];
     // A norm that is 0 or NaN divides by 1, as signwise.convex.GroupL2 does.
@@ -103,7 +148,7 @@ i64 OptimPlan::step(const std::uint64_t* gradients, const i64* steps, const Opti
 
   std::vector<double> parts(sums ? chunks * optim_sums : 0, 0.0);
   std::atomic<i64> bad{0};
-  over_chunks([&](i64 c) {
+  over_chunks(gradients, threads, [&](i64 c) {
     OptimPiece piece = piece_of(c);
     if (!norms.empty()) piece.norm = norms[chunks_[c].tensor];
     const i64 count = tier->step(piece, options, sums ? &parts[c * optim_sums] : nullptr);

@@ -104,12 +104,28 @@ PROBLEMS: dict[str, tuple[Convex, Callable[[Array], Array]]] = {
 }
 
 
-def error(name: str, steps: int, rate: Rate, seed: int) -> float:
+def drawn(seed: int) -> Array:
+    """c with normal coordinates."""
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).numpy()
+
+
+def corner(name: str, seed: int) -> Array:
+    """c whose solution is a corner of the set: no coordinate, or singular value, ends strictly inside."""
+    c = drawn(seed)
+    if name == "Nuclear":
+        u, s, v = np.linalg.svd(c, full_matrices=False)
+        return (u * (s + 1)) @ v
+    three = np.argsort(-np.abs(c).ravel())[:3]
+    c.ravel()[three] += 3 * np.sign(c.ravel()[three])
+    return c
+
+
+def error(name: str, c: Array, steps: int, rate: Rate) -> float:
     """The largest difference in a coordinate between the last point and the solution."""
     kappa, solve = PROBLEMS[name]
-    target = torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    target = torch.tensor(c)
     end, _ = descend(torch.zeros_like(target), lambda x: x - target, kappa, lr=LR, decay=DECAY, steps=steps, rate=rate)
-    return float(np.abs(end.numpy() - solve(target.numpy())).max())
+    return float(np.abs(end.numpy() - solve(c)).max())
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -120,9 +136,10 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     record = {
         "settings": {"steps": options.steps, "lr": LR, "decay": DECAY, "eps": EPS, "seed": options.seed},
-        "cosine": {name: error(name, options.steps, cosine, options.seed) for name in PROBLEMS},
-        "linear": {"L1": error("L1", options.steps, linear, options.seed)},
-        "constant": {"L1": error("L1", options.steps, constant, options.seed)},
+        "cosine": {name: error(name, drawn(options.seed), options.steps, cosine) for name in PROBLEMS},
+        "corner": {n: error(n, corner(n, options.seed), options.steps, cosine) for n in ("TopK", "Nuclear")},
+        "linear": {"L1": error("L1", drawn(options.seed), options.steps, linear)},
+        "constant": {"L1": error("L1", drawn(options.seed), options.steps, constant)},
         "machine": _record.machine(),
     }
     record["constant"]["L1_over_lr"] = record["constant"]["L1"] / LR

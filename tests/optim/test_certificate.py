@@ -408,3 +408,20 @@ def test_certificates_are_equal_with_and_without_graph_capture():
 def test_the_noise_aware_problem_is_one_more_kappa():
     optimizer = LionK([torch.nn.Parameter(torch.zeros(2))], 0.1, kappa=SmoothedL1(0.1))
     assert SmoothedL1(optimizer.effective_noise(1.0)).scale == pytest.approx(0.1186, abs=1e-4)
+
+
+def test_a_complex_matrix_is_certified_as_pairs():
+    # Of Z the real matrix [Re Z, Im Z] in some order of columns, whose norm is between ‖Z‖/√2 and ‖Z‖.
+    generator = torch.Generator().manual_seed(0)
+    z = torch.nn.Parameter(torch.zeros(4, 3, dtype=torch.complex128))
+    optimizer = LionK([z], 0.05, radius=0.5, kappa=Nuclear(), certify=True)
+    for _ in range(200):
+        z.grad = torch.randn(4, 3, dtype=torch.complex128, generator=generator)
+        optimizer.step()
+    certificate = optimizer.certificate()
+    assert (certificate.guarantee, certificate.radius) == ("set", 0.5)
+    assert certificate.distance <= 1e-12
+    pairs = torch.view_as_real(z.detach()).reshape(4, 6)
+    norm, real_norm = (torch.linalg.matrix_norm(matrix, 2).item() for matrix in (z.detach(), pairs))
+    assert real_norm <= 0.5 + 1e-12
+    assert norm / math.sqrt(2) - 1e-12 <= real_norm <= norm + 1e-12

@@ -105,6 +105,13 @@ def test_weights_have_the_same_bits_everywhere_and_moved(results, case):
     assert case == "gradients of zeros" or not same_bits(momenta[0], momenta[1])
 
 
+@pytest.mark.parametrize(("case", "other"), [("majority", "by torch"), ("coin", "coin, by torch")])
+def test_kernels_have_the_bits_of_torch(results, case, other):
+    for saved in results:
+        for part in ("weights", "momentum"):
+            assert all(map(same_bits, saved[case][part], saved[other][part]))
+
+
 def test_zeros_move_nothing(results):
     weights = results[0]["gradients of zeros"]["weights"]
     for k, w in enumerate(weights):

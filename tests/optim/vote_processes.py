@@ -31,6 +31,8 @@ ALIKE = {
     "bfloat16, int8": dict(**PLAIN, momentum_dtype=torch.int8, ties="coin"),
     "cautious": dict(**PLAIN, cautious="mask", decay="cautious"),
     "maximize": dict(**PLAIN, maximize=True),
+    "by torch": dict(**PLAIN, fused=False),
+    "coin, by torch": dict(**PLAIN, ties="coin", seed=7, foreach=True),
 }
 
 

@@ -6,6 +6,8 @@ on a processor that has fused multiply-add.
 
 import torch
 
+from signwise.convex import AsymmetricBox
+
 BLOCK = 256
 
 
@@ -89,7 +91,15 @@ def step_sums(x, g, m, c, x_after, m_after, K, *, weight_decay, cautious=None):
         "delta_weights": ((-c - w) * (u - y_after)).sum(),
         "delta_momentum": ((m_after - c) * (u - K.subgradient(-m_after))).sum(),
         "step_squared": (x_after - x).square().sum(),
-        "gauge_before": K.gauge(y),
-        "gauge_after": K.gauge(y_after),
+        "gauge_before": gauge(y, K),
+        "gauge_after": gauge(y_after, K),
     }
     return {name: float(value) for name, value in result.items()}
+
+
+def gauge(y, K):
+    """Of a box whose ends differ: what is outside, relative to the larger end, from 1 on."""
+    if not isinstance(K, AsymmetricBox):
+        return K.gauge(y)
+    outside = (y - K.project(y)).abs().max()
+    return 1 + outside / max(abs(K.low), abs(K.high)) if outside > 0 else outside

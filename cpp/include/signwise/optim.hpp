@@ -77,6 +77,9 @@ class OptimPlan {
   std::int64_t step(const std::uint64_t* gradients, const std::int64_t* steps, const OptimOptions& options,
                     int threads, double* sums) const;
 
+  // How many entries of the gradients are NaN or infinite; nothing is written.
+  std::int64_t count_nonfinite(const std::uint64_t* gradients, int threads) const;
+
   std::int64_t size() const { return static_cast<std::int64_t>(tensors_.size()); }
 
  private:
@@ -84,6 +87,10 @@ class OptimPlan {
     std::int64_t tensor, begin, end;
   };
   std::vector<OptimTensor> tensors_;
+  // Calls body(c) for every chunk c of a tensor with a gradient.
+  template <class Body>
+  void over_chunks(const std::uint64_t* gradients, int threads, const Body& body) const;
+
   std::vector<Chunk> chunks_;
   std::int64_t elements_ = 0;
 };
@@ -93,6 +100,22 @@ bool optim_available();
 
 // Whether step() can give sums for this function.
 bool optim_has_sums(Kappa kappa);
+
+// One float32 tensor of a sign vote: its n votes are the bits from `first` on of two planes, nonzero and positive, in
+// the layout of pack_ternary_rows. A null g stands for zeros.
+struct VoteTensor {
+  float* x = nullptr;
+  const float* g = nullptr;
+  float* m = nullptr;
+  std::int64_t n = 0, first = 0;
+};
+
+// Sets the bits of sign(c), c = beta1 * m + (1 - beta1) * g, in planes that hold zeros there. With options' lr and decay
+// optim_step_votes then takes the plain step with the sign that planes hold: x <- (1 - lr * wd) x - lr * r, and m as ever.
+void optim_vote(const std::vector<VoteTensor>& tensors, const OptimOptions& options, std::uint64_t* nonzero,
+                std::uint64_t* positive, int threads);
+void optim_step_votes(const std::vector<VoteTensor>& tensors, const OptimOptions& options, std::uint64_t* nonzero,
+                      std::uint64_t* positive, int threads);
 
 // Reads x, g and m and writes x and m of n float32 values, with two multiply-adds a value: the least work that moves
 // the bytes of a step, for benchmarks.

@@ -138,6 +138,8 @@ inline double erfinv_of(double y) {
 // x.add_(u, alpha=-lr), so that a zero v leaves even the sign of a zero x alone. D below is double or a vector of it.
 struct Box {  // what the functions on the box [-1, 1] share
   static constexpr bool sums = true;
+  // Whether every y of at most this size is in C, so that none needs clipping.
+  static bool holds(double top, double, double) { return top <= 1; }
   template <class D>
   static D clip(D y, double, double) {
     return min_of(max_of(y, all<D>(-1)), all<D>(1));
@@ -211,7 +213,7 @@ struct Huber : Box {
   template <class D>
   static D value(D z, double eps, double) {
     const D a = abs_of(z), m = min_of(a, all<D>(eps));
-    return (m / eps) * (a - m * 0.5);
+    return (m * (1 / eps)) * (a - m * 0.5);
   }
   template <class D>
   static D conjugate(D y, double eps) {
@@ -312,6 +314,7 @@ struct SmoothedL1 : Box {
 };
 
 struct AsymmetricBox : Support {
+  static bool holds(double top, double low, double high) { return top <= -low && top <= high; }
   template <class T>
   static T sub(T c, const Scalars<T>& s) {
     return c < 0 ? -s.second : c > 0 ? -s.first : -s.third;
@@ -329,14 +332,18 @@ struct AsymmetricBox : Support {
   static D clip(D y, double low, double high) {
     return min_of(max_of(y, all<D>(low)), all<D>(high));
   }
+  // No gauge where 0 is not inside: what is outside, relative to the larger end, from 1 on.
   template <class D>
   static D gauge(D y, double low, double high) {
-    return y > 0 ? y / high : (y < 0 ? y / low : all<D>(0));
+    const double size = std::max(std::fabs(low), std::fabs(high));
+    const D outside = abs_of(y - clip(y, low, high));
+    return outside > 0 ? 1.0 + outside / size : all<D>(0);
   }
 };
 
 struct HalfSquare {
   static constexpr bool sums = true;
+  static bool holds(double, double, double) { return true; }
   template <class T>
   static T sub(T c, const Scalars<T>&) {
     return c;

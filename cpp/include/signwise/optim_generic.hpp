@@ -63,7 +63,7 @@ inline double each(double x, F f) {
 }
 template <class F>
 inline Doubles each(Doubles x, F f) {
-  Doubles y;
+  Doubles y{};
   for (int k = 0; k < SIGNWISE_OPTIM_LANES; ++k) y[k] = f(x[k]);
   return y;
 }
@@ -102,11 +102,21 @@ template <class D>
 inline D min_of(D a, D b) {
   return b < a ? b : a;
 }
+// What these instructions do, which gcc does not find by itself.
+#if SIGNWISE_OPTIM_LANES == 8 && defined(__AVX512F__)
+inline Doubles max_of(Doubles a, Doubles b) { return (Doubles)_mm512_maskz_max_pd(0xff, (__m512d)b, (__m512d)a); }
+inline Doubles min_of(Doubles a, Doubles b) { return (Doubles)_mm512_maskz_min_pd(0xff, (__m512d)b, (__m512d)a); }
+#elif SIGNWISE_OPTIM_LANES == 4 && defined(__AVX2__)
+inline Doubles max_of(Doubles a, Doubles b) { return (Doubles)_mm256_max_pd((__m256d)b, (__m256d)a); }
+inline Doubles min_of(Doubles a, Doubles b) { return (Doubles)_mm256_min_pd((__m256d)b, (__m256d)a); }
+#endif
 
 #include "signwise/optim_functions.hpp"
 #include "signwise/optim_sums.hpp"
 #include "signwise/optim_storage.hpp"
 #include "signwise/optim_l1.hpp"
+#include "signwise/optim_l1_sums.hpp"
+#include "signwise/optim_votes.hpp"
 
 // One step of n elements; returns how many gradients are NaN or infinite.
 template <class T, class K, bool Mask, bool CautiousDecay>
@@ -241,7 +251,7 @@ void stream(float* SIGNWISE_RESTRICT x, const float* SIGNWISE_RESTRICT g, float*
   }
 }
 
-const OptimTier tier{step_piece, square_sum, count_nonfinite, stream};
+const OptimTier tier{step_piece, square_sum, count_nonfinite, stream, vote_of, step_votes};
 
 }  // namespace
 }  // namespace SIGNWISE_JOIN(tier_, SIGNWISE_OPTIM_TIER)

@@ -46,6 +46,50 @@ inline u32 top_pattern(const float* SIGNWISE_RESTRICT m, i64 n) {
   return top;
 }
 
+// The codes of the first n - n % 16 values; returns how many these are.
+#if SIGNWISE_OPTIM_LANES == 8 && defined(__AVX512F__)
+template <bool Stochastic>
+inline i64 codes_i8(const float* SIGNWISE_RESTRICT from, std::int8_t* SIGNWISE_RESTRICT to, float unit, u32 index, i64 n,
+                    u32 key) {
+  constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC, down = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+  const __m512i all = _mm512_set1_epi32(-1), low = _mm512_set1_epi32(0xffff), least = _mm512_set1_epi32(-127);
+  const __m512i first = _mm512_set1_epi32(0x7feb352d), second = _mm512_set1_epi32(int(0x846ca68bu));
+  const __m512i keys = _mm512_set1_epi32(int(key)), sixteen = _mm512_set1_epi32(16);
+  const __m512 units = _mm512_set1_ps(unit), fraction = _mm512_set1_ps(0x1p-16f);
+  __m512i counter = _mm512_add_epi32(_mm512_set1_epi32(int(index)),
+                                     _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  const i64 full = n - n % 16;
+  for (i64 i = 0; i < full; i += 16) {
+    const __m512 ratio = _mm512_div_ps(_mm512_loadu_ps(from + i), units);
+    __m512i code;
+    if constexpr (Stochastic) {
+      // optim_mix, of which only the low 16 bits are wanted.
+      __m512i h = _mm512_xor_si512(counter, keys);
+      h = _mm512_xor_si512(h, _mm512_maskz_srli_epi32(0xffff, h, 16));
+      h = _mm512_mullo_epi32(h, first);
+      h = _mm512_xor_si512(h, _mm512_maskz_srli_epi32(0xffff, h, 15));
+      h = _mm512_mullo_epi32(h, second);
+      h = _mm512_ternarylogic_epi32(h, _mm512_maskz_srli_epi32(0xffff, h, 16), low, 0x28);  // (a ^ b) & c
+      counter = _mm512_add_epi32(counter, sixteen);
+      // The product is exact, so that this rounds as a sum does.
+      const __m512 moved = _mm512_fmadd_ps(_mm512_maskz_cvtepi32_ps(0xffff, h), fraction, ratio);
+      code = _mm512_maskz_cvt_roundps_epi32(0xffff, moved, down);
+    } else {
+      code = _mm512_maskz_cvt_roundps_epi32(0xffff, ratio, nearest);
+    }
+    // The upper end is where the narrowing saturates.
+    code = _mm512_mask_max_epi32(all, 0xffff, code, least);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm512_maskz_cvtsepi32_epi8(0xffff, code));
+  }
+  return full;
+}
+#else
+template <bool Stochastic>
+inline i64 codes_i8(const float*, std::int8_t*, float, u32, i64, u32) {
+  return 0;
+}
+#endif
+
 // scale = max|m| / 127 and codes m / scale, rounded down after adding 16 hash bits as a fraction, or to nearest, ties
 // to even. A block with a NaN or infinity stores zeros with that scale, which read as NaN.
 template <bool Stochastic>
@@ -58,7 +102,8 @@ void store_i8(const float* SIGNWISE_RESTRICT from, std::int8_t* SIGNWISE_RESTRIC
     return;
   }
   const float unit = scale > 0 ? scale : 1.0f;
-  for (std::int32_t i = 0, end = std::int32_t(n); i < end; ++i) {
+  const i64 done = codes_i8<Stochastic>(from, to, unit, index, n, key);
+  for (std::int32_t i = std::int32_t(done), end = std::int32_t(n); i < end; ++i) {
     const float ratio = from[i] / unit;
     const std::int32_t noise = Stochastic ? std::int32_t(noise_of(index + u32(i), key)) : 0;
     const float code = Stochastic ? __builtin_floorf(ratio + float(noise) * 0x1p-16f) : __builtin_rintf(ratio);

@@ -63,37 +63,81 @@ void interpolate(const T* SIGNWISE_RESTRICT g, const T* SIGNWISE_RESTRICT m, T* 
   for (i64 i = 0; i < n; ++i) c[i] = fma_of(g[i] * s.sign, s.a1, m[i] * s.b1);
 }
 
+// The largest size of n values, NaN if one is.
+inline double largest(const float* x, i64 n) {
+  u32 top = 0;
+  for (i64 i = 0; i < n; ++i) {
+    const u32 size = bits_of(x[i]) & 0x7fffffffu;
+    top = size > top ? size : top;
+  }
+  return bits_to<float>(top);
+}
+inline double largest(const double* x, i64 n) {
+  std::uint64_t top = 0;
+  for (i64 i = 0; i < n; ++i) {
+    const std::uint64_t size = bits_of(x[i]) & 0x7fffffffffffffffu;
+    top = size > top ? size : top;
+  }
+  return bits_to<double>(top);
+}
+inline void max_to(double& to, double value) { to = value > to ? value : to; }
+
 // Any sum over coordinates.
 template <class T, class K>
 struct Sums {
-  static void before(const T* x, const T* g, const T* m, i64 n, const Scalars<T>& s, Block<T>& b, Lanes&) {
+  // Of x and g before the step: what the gap needs. Weights are nearly always inside, which one maximum tells.
+  static void gap_before(const T* x, const T* g, const T*, i64 n, const Scalars<T>& scalars, Block<T>&, Lanes& state) {
+    const Scalars<T> s = scalars;
+    const double lambda = s.lambda, p = s.d_first, q = s.d_second, top = lambda * largest(x, n);
+    constexpr int which[] = {sum_k_gradient, sum_x_gradient, sum_conjugate_before, max_gauge_before};
+    if (K::holds(top, p, q)) {
+      max_to(state.lane[max_gauge_before][0], K::gauge(top, p, q));
+      accumulate(n, which, state, [&](auto d, i64 i, auto* sum) {
+        using D = decltype(d);
+        const D x0 = take(d, x + i), g0 = double(s.sign) * take(d, g + i);
+        sum[0] += K::value(-g0, p, q);
+        sum[1] = fma_of(x0, g0, sum[1]);
+        if constexpr (!std::is_base_of_v<Support, K>) sum[2] += K::conjugate(lambda * x0, p);
+      });
+    } else {
+      accumulate(n, which, state, [&](auto d, i64 i, auto* sum) {
+        using D = decltype(d);
+        const D x0 = take(d, x + i), g0 = double(s.sign) * take(d, g + i), y = lambda * x0;
+        sum[0] += K::value(-g0, p, q);
+        sum[1] = fma_of(x0, g0, sum[1]);
+        if constexpr (!std::is_base_of_v<Support, K>) sum[2] += K::conjugate(K::clip(y, p, q), p);
+        sum[3] = max_of(sum[3], K::gauge(y, p, q));
+      });
+    }
+  }
+
+  static void before(const T* x, const T* g, const T* m, i64 n, const Scalars<T>& s, Block<T>& b, Lanes& state) {
+    gap_before(x, g, m, n, s, b, state);
     std::memcpy(b.x, x, n * sizeof(T));
     std::memcpy(b.m, m, n * sizeof(T));
     for (i64 i = 0; i < n; ++i) b.g[i] = g[i] * s.sign;
     interpolate(g, m, b.c, n, s);
   }
 
-  template <bool Mask>
-  static void gap_after(const T* x, const T*, i64 n, const Scalars<T>& s, Block<T>& b, Lanes& state) {
-    const double lambda = s.lambda, p = s.d_first, q = s.d_second;
-    constexpr int which[] = {sum_k_gradient,       sum_x_gradient,   sum_conjugate_before,
-                             sum_distance_squared, max_gauge_before, max_gauge_after};
+  // Of x after the step: the distance.
+  static void gap_after(const T* x, const T*, i64 n, const Scalars<T>& s, Block<T>&, Lanes& state) {
+    const double lambda = s.lambda, p = s.d_first, q = s.d_second, top = lambda * largest(x, n);
+    if (K::holds(top, p, q)) {
+      max_to(state.lane[max_gauge_after][0], K::gauge(top, p, q));
+      return;
+    }
+    constexpr int which[] = {sum_distance_squared, max_gauge_after};
     accumulate(n, which, state, [&](auto d, i64 i, auto* sum) {
       using D = decltype(d);
-      const D x0 = take(d, b.x + i), g = take(d, b.g + i), y0 = lambda * x0, y = lambda * take(d, x + i);
-      sum[0] += K::value(-g, p, q);
-      sum[1] = fma_of(x0, g, sum[1]);
-      if constexpr (!std::is_base_of_v<Support, K>) sum[2] += K::conjugate(K::clip(y0, p, q), p);
-      const D outside = y - K::clip(y, p, q);
-      sum[3] = fma_of(outside, outside, sum[3]);
-      sum[4] = max_of(sum[4], K::gauge(y0, p, q));
-      sum[5] = max_of(sum[5], K::gauge(y, p, q));
+      const D y = lambda * take(d, x + i), outside = y - K::clip(y, p, q);
+      sum[0] = fma_of(outside, outside, sum[0]);
+      sum[1] = max_of(sum[1], K::gauge(y, p, q));
     });
   }
 
   template <bool Mask>
   static void after(const T* x, const T* m, i64 n, const Scalars<T>& s, Block<T>& b, Lanes& state) {
-    gap_after<Mask>(x, m, n, s, b, state);
+    gap_after(x, m, n, s, b, state);
     const double lambda = s.lambda, p = s.d_first, q = s.d_second;
     constexpr int which[] = {sum_k_momentum_before, sum_x_momentum_before, sum_conjugate_after,
                              sum_k_momentum_after,  sum_x_momentum_after,  sum_delta_weights,
@@ -134,7 +178,7 @@ SumsOf<T> choose_sums(const OptimOptions& o) {
     return {};
   } else {
     using S = Sums<T, K>;
-    if (!o.all_sums) return {S::before, S::template gap_after<false>};
+    if (!o.all_sums) return {S::gap_before, S::gap_after};
     return {S::before, o.cautious_mask ? S::template after<true> : S::template after<false>};
   }
 }

@@ -15,6 +15,15 @@ struct OptimPiece {
   double norm;                 // group_l2: the norm of the whole tensor's interpolated momentum, or 1 if that is 0
 };
 
+// n elements of one tensor, whose votes are the bits from `first` on of the planes.
+struct VotePiece {
+  float* x;
+  const float* g;  // null stands for zeros
+  float* m;
+  std::int64_t n, first;
+  std::uint64_t *nonzero, *positive;
+};
+
 // What one instruction tier provides to OptimPlan.
 struct OptimTier {
   // Steps a piece, adds its sums to sums[0 .. optim_sums) unless null; returns the count of non-finite gradients.
@@ -23,6 +32,10 @@ struct OptimTier {
   double (*square_sum)(const OptimPiece& piece, const OptimOptions& options);
   std::int64_t (*count_nonfinite)(OptimType type, const void* gradient, std::int64_t begin, std::int64_t end);
   void (*stream)(float* x, const float* g, float* m, std::int64_t n);
+  // Ors the signs of beta1 * m + (1 - beta1) * g into the planes.
+  void (*vote)(const VotePiece& piece, const OptimOptions& options);
+  // Steps x along the votes of the planes, and m along g.
+  void (*step_votes)(const VotePiece& piece, const OptimOptions& options);
 };
 
 // Null where the target has no hardware fused multiply-add.

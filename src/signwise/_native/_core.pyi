@@ -132,7 +132,35 @@ def recovery_residuals(
 optim_sums: int
 
 def optim_available() -> bool: ...
+def optim_step_votes(
+    x: NDArray[Any],
+    g: NDArray[Any],
+    momentum: NDArray[Any],
+    sizes: NDArray[Any],
+    firsts: NDArray[Any],
+    planes: NDArray[Any],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    weight_decay: float,
+    maximize: bool,
+    threads: int,
+) -> None: ...
 def optim_stream(x: NDArray[Any], g: NDArray[Any], momentum: NDArray[Any]) -> None: ...
+def optim_vote(
+    x: NDArray[Any],
+    g: NDArray[Any],
+    momentum: NDArray[Any],
+    sizes: NDArray[Any],
+    firsts: NDArray[Any],
+    planes: NDArray[Any],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    weight_decay: float,
+    maximize: bool,
+    threads: int,
+) -> None: ...
 
 class OptimPlan:
     def __init__(
@@ -146,6 +174,7 @@ class OptimPlan:
         x_seeds: NDArray[Any],
         m_seeds: NDArray[Any],
     ) -> None: ...
+    def count_nonfinite(self, gradients: NDArray[Any], threads: int) -> int: ...
     def step(
         self,
         gradients: NDArray[Any],

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -70,8 +71,8 @@ SUMS = (
     "delta_weights",  # ⟨M̃ − w₊, u − y₊⟩, w₊ ∈ ∂K*(y₊)
     "delta_momentum",  # ⟨M̃ − M₊, u − ∂K(M₊)⟩
     "step_squared",  # ‖x₊ − x‖²
-    "gauge_before",  # the gauge of y: C is the set where it is at most 1
-    "gauge_after",  # the gauge of y₊
+    "gauge_before",  # the gauge of y: C is the set where it is at most 1; AsymmetricBox(l, u), whose set need not
+    "gauge_after",  # hold 0: 0 inside, else 1 + max|y − clip(y)|/max(|l|, |u|); of y₊
 )
 _SCALED = [
     SUMS.index(name)
@@ -90,6 +91,11 @@ _DISTANCE = SUMS.index("distance_squared")
 _TYPES = {"torch.float32": 0, "torch.float64": 1, "torch.bfloat16": 2, "torch.int8": 3}
 _PAIRS = ((0, 0), (0, 2), (0, 3), (1, 1), (2, 0), (2, 2), (2, 3))
 MOMENTUM_BLOCK = 256
+
+# For lists of thousands of tensors: a map over these runs no Python code for each, and what it touches of a batch
+# stays in the cache for the next map.
+_BATCH = 128
+_DTYPE, _IS_CPU = map(attrgetter, ("dtype", "is_cpu"))
 
 
 def fused_available() -> bool:
@@ -135,6 +141,10 @@ def _dense(tensor: Tensor) -> bool:
             return False
         expected *= size
     return True
+
+
+def _scale_addresses(scales: Sequence[Tensor | None]) -> list[int]:
+    return [0 if scale is None else scale.data_ptr() for scale in scales]
 
 
 class FusedPlan:
@@ -189,6 +199,10 @@ class FusedPlan:
         ):
             if len(given) != count:
                 raise ValueError(f"{name} has {len(given)} entries for {count} params")
+        # The functions themselves: a map over them costs half of one over methodcaller.
+        from torch import Tensor
+
+        self._data_ptr, self._numel, self._is_contiguous = Tensor.data_ptr, Tensor.numel, Tensor.is_contiguous
         self._params, self._momenta, self._scales = list(params), list(momenta), list(scales)
         x_types = [_type(x, "params", i, (0, 1, 2)) for i, x in enumerate(params)]
         m_types = [_type(m, "momenta", i, (0, 1, 2, 3)) for i, m in enumerate(momenta)]
@@ -196,6 +210,7 @@ class FusedPlan:
             self._check(i, pair)
         self._dtypes = [x.dtype for x in params]
         self._contiguous = [x.is_contiguous() for x in params]
+        self._strides = [(i, x.stride()) for i, x in enumerate(params) if not self._contiguous[i]]
         self._sizes = np.array([x.numel() for x in params], np.int64)
         self._numels = self._sizes.tolist()
         self._addresses = self._now(params, momenta, scales)
@@ -235,14 +250,13 @@ class FusedPlan:
         if not (_dense(x) if pair in ((0, 0), (1, 1)) else x.is_contiguous() and m.is_contiguous()):
             raise ValueError(f"params[{i}] has strides {x.stride()} for shape {tuple(x.shape)}; use fused=False for it")
 
-    @staticmethod
     def _now(
-        params: Sequence[Tensor], momenta: Sequence[Tensor], scales: Sequence[Tensor | None]
+        self, params: Sequence[Tensor], momenta: Sequence[Tensor], scales: Sequence[Tensor | None]
     ) -> tuple[list[int], list[int], list[int]]:
         return (
-            [x.data_ptr() for x in params],
-            [m.data_ptr() for m in momenta],
-            [0 if scale is None else scale.data_ptr() for scale in scales],
+            list(map(self._data_ptr, params)),
+            list(map(self._data_ptr, momenta)),
+            _scale_addresses(scales),
         )
 
     def __len__(self) -> int:
@@ -251,15 +265,55 @@ class FusedPlan:
     def holds(
         self, params: Sequence[Tensor], momenta: Sequence[Tensor], scales: Sequence[Tensor | None] | None = None
     ) -> bool:
-        """Whether the plan is for these tensors, and their storage is where it was."""
+        """Whether the plan is for these tensors, and their storage and shape are what they were."""
         count = len(self._params)
         scales = self._scales if scales is None else scales
-        if len(params) != count or len(momenta) != count or len(scales) != count:
-            return False
-        same = all(a is b for a, b in zip(params, self._params, strict=True)) and all(
-            a is b for a, b in zip(momenta, self._momenta, strict=True)
+        return (
+            len(params) == len(momenta) == len(scales) == count
+            and all(
+                self._holds(params[i : i + _BATCH], momenta[i : i + _BATCH], scales[i : i + _BATCH], i)
+                for i in range(0, count, _BATCH)
+            )
+            and all(params[i].stride() == stride for i, stride in self._strides)
         )
-        return same and self._addresses == self._now(params, momenta, scales)
+
+    def _holds(
+        self, params: Sequence[Tensor], momenta: Sequence[Tensor], scales: Sequence[Tensor | None], begin: int
+    ) -> bool:
+        batch = slice(begin, begin + len(params))
+        addresses = self._addresses
+        return (
+            all(map(is_, params, self._params[batch]))
+            and all(map(is_, momenta, self._momenta[batch]))
+            and all(map(is_, scales, self._scales[batch]))
+            and addresses[0][batch] == list(map(self._data_ptr, params))
+            and self._numels[batch] == list(map(self._numel, params))
+            and self._contiguous[batch] == list(map(self._is_contiguous, params))
+            and addresses[1][batch] == list(map(self._data_ptr, momenta))
+            and addresses[2][batch] == _scale_addresses(scales)
+        )
+
+    def quick_gradients(self, grads: Sequence[Tensor | None]) -> Pointers | None:
+        """The result of :meth:`gradients` if all are there, contiguous, and of their parameters' dtype; else None."""
+        if len(grads) != len(self._params) or not all(self._contiguous):
+            return None
+        pointers: list[int] = []
+        try:
+            for begin in range(0, len(grads), _BATCH):
+                batch = slice(begin, begin + _BATCH)
+                some: Sequence[Any] = grads[batch]
+                if (
+                    self._dtypes[batch] != list(map(_DTYPE, some))
+                    or not all(map(_IS_CPU, some))
+                    or not all(map(self._is_contiguous, some))
+                    or self._numels[batch] != list(map(self._numel, some))
+                ):
+                    return None
+                pointers += map(self._data_ptr, some)
+        except (AttributeError, RuntimeError):
+            # None has no dtype, and a sparse tensor no address.
+            return None
+        return np.array(pointers, np.uint64)
 
     def gradients(self, grads: Sequence[Tensor | None]) -> Pointers:
         """The addresses of gradients, checked against the parameters; None gives 0 and no step.
@@ -269,6 +323,9 @@ class FusedPlan:
         """
         if len(grads) != len(self._params):
             raise ValueError(f"grads has {len(grads)} entries for {len(self._params)} params")
+        quick = self.quick_gradients(grads)
+        if quick is not None:
+            return quick
         pointers = [
             0
             if g is None
@@ -280,6 +337,10 @@ class FusedPlan:
             )
         ]
         return np.array(pointers, np.uint64)
+
+    def count_nonfinite(self, gradients: Pointers) -> int:
+        """How many entries of gradients, from :meth:`gradients`, are NaN or infinite; nothing is written."""
+        return int(self._plan.count_nonfinite(gradients, num_threads()))
 
     def _gradient(self, g: Tensor, i: int) -> int:
         x = self._params[i]

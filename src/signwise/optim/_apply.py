@@ -8,19 +8,21 @@ import torch
 from torch import Tensor
 
 from ._bounds import step_sums
+from ._compiled import CompiledGroup
 from ._options import real
 from ._precision import MOMENTUM, WEIGHTS, dequantize, narrow, quantize, random_bits, stream
 from ._state import Slot
 from ._step import Rule, foreach_step_, step_
 
 
-def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> None:
-    """Step every slot of a group in place by torch's operations.
+def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any], compiled: CompiledGroup, *, lyapunov: bool) -> None:
+    """Step every slot of a group in place by torch's operations, in a graph of them where there is one.
 
     Args:
         slots: of the group.
         rule: of the step.
         group: its options.
+        compiled: its graphs.
         lyapunov: with ``certify``, compute what a Lyapunov slack needs besides the gap.
     """
     if group["certify"]:
@@ -34,13 +36,15 @@ def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any], *, lyapunov: bo
         else:
             _narrow_(slot, rule, group)
     for (device, _), some in alike.items():
+        xs, gs = [slot.x for slot in some], [slot.g for slot in some]
+        ms = [real(slot.state["exp_avg"]) for slot in some]
+        if compiled.step_(xs, gs, ms, rule, group):
+            continue
         if group["foreach"] or (group["foreach"] is None and device.type == "cuda"):
-            foreach_step_(
-                [slot.x for slot in some], [slot.g for slot in some], [real(s.state["exp_avg"]) for s in some], rule
-            )
+            foreach_step_(xs, gs, ms, rule)
         else:
-            for slot in some:
-                step_(slot.x, slot.g, real(slot.state["exp_avg"]), rule)
+            for x, g, m in zip(xs, gs, ms, strict=True):
+                step_(x, g, m, rule)
 
 
 def _is_wide(slot: Slot) -> bool:

@@ -63,7 +63,7 @@ class StepRecord:
 
     Args:
         loss: f(x) before the step, signed so that it is minimised.
-        sums: the rows of :func:`step_sums` of the parameters that moved.
+        sums: the rows of :func:`step_sums` of the parameters that moved, one or more in a tensor.
         loss_after: f(x₊), once known.
     """
 
@@ -75,7 +75,7 @@ class StepRecord:
         """(the least L that the step is consistent with, ‖x₊ − x‖²)."""
         if self.loss_after is None or not self.sums:
             return None, 0.0
-        total = torch.stack([row.cpu() for row in self.sums]).sum(0)
+        total = torch.cat([rows.cpu().view(-1, 5) for rows in self.sums]).sum(0)
         moved = total[MOVED].item()
         rise = self.loss_after - self.loss + (total[AFTER] - total[BEFORE] + total[DECREASE]).item()
         if not math.isfinite(rise) or moved == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from operator import is_
 from typing import TYPE_CHECKING, Any, overload
 
 import torch
@@ -16,6 +17,7 @@ from signwise.convex import L1, Convex
 from ._apply import apply_
 from ._bounds import effective_noise
 from ._certificate import Certificate, StepRecord, combine, group_certificate
+from ._compiled import CompiledGroup, compile_obstacle, compiled_device
 from ._fused import FusedGroup, obstacle
 from ._loading import from_lion_pytorch_, unwrap_, wrap
 from ._nonfinite import Counter, NonFiniteGradientError, nonfinite, nonfinite_on_cpu
@@ -41,7 +43,9 @@ class LionK(Optimizer):
     The set C = dom K* is a constraint: λx ∈ C. For K = L1 this is Lion, and no weight
     exceeds 1/λ in size. The first step has full size: there is no bias correction.
 
-    A parameter without a gradient is left alone, decay included. Complex parameters are pairs of real numbers.
+    A parameter without a gradient is left alone, decay included. Complex parameters are pairs of real numbers:
+    a spectral K sees a matrix Z of shape (m, n) as the real (m, 2n), whose norm is at most ‖Z‖ and at least ‖Z‖/√2,
+    and certificates are about that.
     Momentum of 16-bit weights is float32 unless `momentum_dtype` says otherwise.
 
     Args:
@@ -53,7 +57,8 @@ class LionK(Optimizer):
         kappa: K, from :mod:`signwise.convex` or of your own.
         radius: 1/λ, instead of `weight_decay`.
         foreach: use torch's multi-tensor operations; None does on CUDA.
-        fused: use the native kernel; None does where it can. True raises RuntimeError where it cannot.
+        fused: use the native kernel on the CPU, and on CUDA a graph of ``torch.compile``; None does where it can.
+            True raises RuntimeError where it cannot.
         capturable: keep every number of a step on the device, for CUDA graphs and ``torch.compile``. A tensor
             lr must be on the parameters' device, and neither lr·λ ≤ 1 nor gradients are checked.
         maximize: maximise f.
@@ -155,6 +160,9 @@ class LionK(Optimizer):
         self._record: StepRecord | None = None
         self._complete: StepRecord | None = None
         self._fused: dict[int, FusedGroup] = {}
+        self._compiled: dict[int, CompiledGroup] = {}
+        # The states that the last step left, to see whether they have been replaced since.
+        self._states: list[dict[str, Any]] = []
         # Whether the processes of a vote have been seen to hold the same weights and options.
         self._alike = False
         self._buffers = Buffers()
@@ -200,7 +208,10 @@ class LionK(Optimizer):
             if self._poll is not None:
                 check_votable(group)
                 self._alike = False
-            reason = obstacle(rule_of(group), group) if group["fused"] else None
+            reason = None
+            if group["fused"]:
+                elsewhere = bool(group["params"]) and all(map(compiled_device, group["params"]))
+                reason = (compile_obstacle if elsewhere else obstacle)(rule_of(group), group)
             if reason is not None:
                 raise RuntimeError(f"fused=True is not possible: {reason}; leave fused=None")
             names = group.get("param_names", [f"parameter {number}" for number in range(len(group["params"]))])
@@ -231,6 +242,12 @@ class LionK(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         rules = [rule_of(group) for group in self.param_groups]
+        lyapunov = loss is not None and all(group["certify"] and not group["capturable"] for group in self.param_groups)
+        ready = self._ready(rules)
+        if ready is not None:
+            found = self._again(ready, rules, loss, lyapunov=lyapunov)
+            self._counter.note(found)
+            return loss
         slots = self._slots()
         poll = self._poll if self._poll is not None and self._poll.size > 1 else None
         if poll is not None:
@@ -251,25 +268,70 @@ class LionK(Optimizer):
             self._counter.note(self._counter.add(grads, captured=False))
             return loss
         self._note_loss(loss)
-        lyapunov = loss is not None and all(group["certify"] and not group["capturable"] for group in self.param_groups)
-        found = 0
+        found = first = 0
         for number, (group, rule, some) in enumerate(zip(self.param_groups, rules, slots, strict=True)):
             if some:
                 begin_(some, rule, momentum_dtype=group["momentum_dtype"], capturable=group["capturable"])
-                rest, count = self._fused.setdefault(number, FusedGroup()).step_(some, rule, group, lyapunov=lyapunov)
+                fused = self._fused.setdefault(number, FusedGroup())
+                rest, count = fused.step_(some, rule, group, lyapunov=lyapunov, first=first)
                 found += count
                 if rest and group["nan_policy"] == "count":
                     found += self._counter.add([slot.g for slot in rest], captured=group["capturable"])
-                apply_(rest, rule, group, lyapunov=lyapunov)
+                apply_(rest, rule, group, self._compiled.setdefault(number, CompiledGroup()), lyapunov=lyapunov)
+            first += len(group["params"])
+        self._states = list(self.state.values())
         self._counter.note(found)
         if lyapunov and loss is not None:
             sums = tuple(slot.state["certificate"].clone() for some in slots for slot in some)
             self._record = StepRecord(loss=self._signed(loss), sums=sums)
         return loss
 
+    def _ready(self, rules: list[Rule]) -> list[tuple[int, Any]] | None:
+        """By group, the addresses for its native step if all groups take the last one again, else None.
+
+        A list of thousands of small tensors spends its time in Python code for each, which this spares.
+        """
+        if self._poll is not None or not self._fused:
+            return None
+        states = list(self.state.values())
+        if len(states) != len(self._states) or not all(map(is_, states, self._states)):
+            return None
+        result: list[tuple[int, Any]] = []
+        first = 0
+        for number, (group, rule) in enumerate(zip(self.param_groups, rules, strict=True)):
+            fused = self._fused.get(number)
+            if fused is not None:
+                pointers = fused.ready(rule, group, first)
+                if pointers is None:
+                    return None
+                result.append((number, pointers))
+            elif any(p.grad is not None for p in group["params"]):
+                return None
+            first += len(group["params"])
+        return result
+
+    def _again(
+        self, ready: list[tuple[int, Any]], rules: list[Rule], loss: float | Tensor | None, *, lyapunov: bool
+    ) -> int:
+        """Take the step that is ready; return how many gradient entries were NaN or infinite and let pass."""
+        admitted = True
+        for number, pointers in ready:
+            group = self.param_groups[number]
+            if group["nan_policy"] != "count":
+                admitted = self._admit(self._fused[number].count_nonfinite(pointers), group) and admitted
+        if not admitted:
+            return 0
+        self._note_loss(loss)
+        found = 0
+        for number, pointers in ready:
+            found += self._fused[number].again_(pointers, rules[number], self.param_groups[number], lyapunov=lyapunov)
+        if lyapunov and loss is not None:
+            sums = tuple(self._fused[number].sums.clone() for number, _ in ready)
+            self._record = StepRecord(loss=self._signed(loss), sums=sums)
+        return found
+
     def _slots(self) -> list[list[Slot]]:
         """The parameters with gradients, by group."""
-        # A list of thousands of small tensors spends its time here, so nothing is called twice.
         states, strided = self.state, torch.strided
         result, number = [], 0
         for group in self.param_groups:
@@ -301,13 +363,17 @@ class LionK(Optimizer):
             if poll is not None and group["params"]:
                 # What one process refuses, all do: a vote needs every one.
                 found = total(found, poll, poll.device(group["params"][0]))
-            if found and group["nan_policy"] == "raise":
-                raise NonFiniteGradientError(
-                    f"{found} gradient entries are NaN or infinite; nothing was changed. "
-                    "Look for their origin with torch.autograd.detect_anomaly, or use nan_policy='skip'"
-                )
-            admitted = admitted and not found
+            admitted = self._admit(found, group) and admitted
         return admitted
+
+    @staticmethod
+    def _admit(found: int, group: dict[str, Any]) -> bool:
+        if found and group["nan_policy"] == "raise":
+            raise NonFiniteGradientError(
+                f"{found} gradient entries are NaN or infinite; nothing was changed. "
+                "Look for their origin with torch.autograd.detect_anomaly, or use nan_policy='skip'"
+            )
+        return not found
 
     def _note_loss(self, loss: float | Tensor | None) -> None:
         """The loss before this step is the loss after the last one."""

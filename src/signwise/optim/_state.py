@@ -64,6 +64,14 @@ def begin_(slots: list[Slot], rule: Rule, *, momentum_dtype: torch.dtype | None,
         )
 
 
+def advance_(states: list[dict[str, Any]], rule: Rule) -> None:
+    """What :func:`begin_` does to states that it began, under the same λ."""
+    advance = _log_factor(rule) if rule.weight_decay else 0.0
+    for state in states:
+        state["step"] += 1
+        state["log_decay"] += advance
+
+
 def measure_(x: Tensor, state: dict[str, Any], rule: Rule, *, capturable: bool) -> None:
     """Start the feasibility bound of a parameter at its present distance."""
     # Without a constraint there is nothing to measure, and a decomposition of x may be dear.

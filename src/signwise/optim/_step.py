@@ -131,8 +131,18 @@ def step_(x: Tensor, g: Tensor, m: Tensor, rule: Rule) -> Tensor:
     return c
 
 
-def foreach_step_(xs: list[Tensor], gs: list[Tensor], ms: list[Tensor], rule: Rule) -> None:
+def foreach_step_(
+    xs: list[Tensor],
+    gs: list[Tensor],
+    ms: list[Tensor],
+    rule: Rule,
+    *,
+    eta: Tensor | None = None,
+    factor: Tensor | None = None,
+) -> None:
     """:func:`step_` over lists, with the same bits for a K that is a sum over coordinates.
+
+    `eta` and `factor`, without dimensions, stand for those of the rule if given.
 
     The linear parts are torch's multi-tensor operations, which is worth most on a GPU; a K other than L1 is
     applied tensor by tensor. It holds one temporary copy of the whole list.
@@ -149,14 +159,15 @@ def foreach_step_(xs: list[Tensor], gs: list[Tensor], ms: list[Tensor], rule: Ru
         us, sign = [u for u, _ in directions], directions[0][1]
     if rule.decay == "cautious":
         for x, u in zip(xs, us, strict=True):
-            decay_(x, u, sign, rule)
+            decay_(x, u, sign, rule, factor)
     elif rule.weight_decay != 0:
-        torch._foreach_mul_(xs, rule.factor)
-    if isinstance(rule.eta, Tensor):
-        torch._foreach_mul_(us, rule.eta)
+        torch._foreach_mul_(xs, rule.factor if factor is None else factor)
+    rate = rule.eta if eta is None else eta
+    if isinstance(rate, Tensor):
+        torch._foreach_mul_(us, rate)
         torch._foreach_add_(xs, us, alpha=sign)
     else:
-        torch._foreach_add_(xs, us, alpha=sign * rule.eta)
+        torch._foreach_add_(xs, us, alpha=sign * rate)
     torch._foreach_mul_(ms, rule.beta2)
     torch._foreach_add_(ms, gs, alpha=1.0 - rule.beta2)
 
@@ -178,14 +189,15 @@ def direction(c: Tensor, g: Tensor, rule: Rule) -> tuple[Tensor, int]:
     return u, sign
 
 
-def decay_(x: Tensor, u: Tensor, sign: int, rule: Rule) -> None:
-    """x ← (1 − ηλ)x, only where s·u·x ≤ 0 if the decay is cautious."""
+def decay_(x: Tensor, u: Tensor, sign: int, rule: Rule, factor: Tensor | None = None) -> None:
+    """x ← (1 − ηλ)x, only where s·u·x ≤ 0 if the decay is cautious; `factor` stands for 1 − ηλ if given."""
     if rule.weight_decay == 0:
         return
     if rule.decay == "plain":
-        x.mul_(rule.factor)
+        x.mul_(rule.factor if factor is None else factor)
     else:
-        x.copy_(torch.where(torch.sign(u) * x * sign <= 0, x * rule.factor, x))
+        shrunk = x * (rule.factor if factor is None else factor)
+        x.copy_(torch.where(torch.sign(u) * x * sign <= 0, shrunk, x))
 
 
 def _add_scaled_(x: Tensor, u: Tensor, eta: float | Tensor, sign: int) -> None:

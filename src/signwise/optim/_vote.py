@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Vote = Literal["majority", "mean"]
 Ties = Literal["abstain", "coin"]
-_WORD = 64
+WORD = 64
 # Words that are unpacked at a time, so that the memory this takes is used again and stays in the cache.
 _PIECE = 1 << 14
 # A sum of more votes does not fit the int8 that it travels as.
@@ -132,7 +132,7 @@ def check_votable(group: dict[str, Any]) -> None:
 
 def padded_length(count: int, voters: int) -> int:
     """`count` rounded up so that each of the voters counts whole 64-bit words: a multiple of 64n, hence of 8n."""
-    return -(-count // (_WORD * voters)) * _WORD * voters
+    return -(-count // (WORD * voters)) * WORD * voters
 
 
 class Buffers:
@@ -166,12 +166,12 @@ def encode(ballot: Tensor, out: Tensor | None = None) -> Tensor:
 def decode(planes: Tensor, out: Tensor | None = None) -> Tensor:
     """The votes that planes ``(..., 2, words)`` stand for: int8, shape ``(..., 64·words)``, in `out` if given."""
     if out is None:
-        out = torch.empty((*planes.shape[:-2], planes.shape[-1] * _WORD), dtype=torch.int8, device=planes.device)
+        out = torch.empty((*planes.shape[:-2], planes.shape[-1] * WORD), dtype=torch.int8, device=planes.device)
     for start in range(0, planes.shape[-1], _PIECE):
         some, up = planes[..., start : start + _PIECE].unbind(-2)
-        length = up.shape[-1] * _WORD
+        length = up.shape[-1] * WORD
         up, down = (PackedBits(words, length).unpack("bool").view(torch.int8) for words in (up, some ^ up))
-        torch.sub(up, down, out=out[..., start * _WORD : start * _WORD + length])
+        torch.sub(up, down, out=out[..., start * WORD : start * WORD + length])
     return out
 
 
@@ -193,7 +193,7 @@ def tally(planes: Tensor, poll: Poll, *, seed: int, step: int, offset: int) -> T
         for other in planes[1:]:
             sums += decode(other)
         return sums
-    length = planes.shape[-1] * _WORD
+    length = planes.shape[-1] * WORD
     votes = TernaryBits(PackedBits(planes[:, 0], length), PackedBits(planes[:, 1], length))
     won = majority_ternary(votes, ties=poll.ties, seed=seed & 0xFFFFFFFF, step=step & 0xFFFFFFFF, offset=offset)
     return torch.stack((won.nonzero.words, won.positive.words))
@@ -218,23 +218,35 @@ def hold_(ballot: Tensor, poll: Poll, buffers: Buffers, *, seed: int, step: int)
     Returns:
         `ballot`.
     """
-    n, words = poll.size, ballot.numel() // _WORD
-    if n == 1:
+    if poll.size == 1:
         return ballot
+    words = ballot.numel() // WORD
     planes = encode(ballot, buffers.take("planes", (2, words), torch.int64, ballot.device))
-    share = words if n == 2 else words // n
-    inbox = buffers.take("inbox", (n, 2, share), torch.int64, ballot.device)
-    if n == 2:
-        counted = tally(gather(planes, poll, inbox), poll, seed=seed, step=step, offset=0)
-    else:
-        deal(planes.view(2, n, share).transpose(0, 1).contiguous(), poll, inbox)
-        mine = tally(inbox, poll, seed=seed, step=step, offset=poll.rank * share * _WORD)
-        if poll.vote == "mean":
-            counted = gather(mine, poll).view(-1)
-        else:
-            # As planes of the whole ballot.
-            counted = gather(mine, poll, inbox).transpose(0, 1).reshape(2, words)
+    counted = exchange(planes, poll, buffers, seed=seed, step=step)
     return ballot.copy_(counted) if poll.vote == "mean" else decode(counted, ballot)
+
+
+def exchange(planes: Tensor, poll: Poll, buffers: Buffers, *, seed: int, step: int) -> Tensor:
+    """Vote with ballots that are planes already.
+
+    Args:
+        planes: of this process, int64, shape ``(2, words)``, words a multiple of n ≥ 2.
+        poll, buffers, seed, step: as in :func:`hold_`.
+
+    Returns:
+        The planes of sign(v), or for a mean v itself, int8, shape ``(64·words,)``.
+    """
+    n, words = poll.size, planes.shape[-1]
+    share = words if n == 2 else words // n
+    inbox = buffers.take("inbox", (n, 2, share), torch.int64, planes.device)
+    if n == 2:
+        return tally(gather(planes, poll, inbox), poll, seed=seed, step=step, offset=0)
+    deal(planes.view(2, n, share).transpose(0, 1).contiguous(), poll, inbox)
+    mine = tally(inbox, poll, seed=seed, step=step, offset=poll.rank * share * WORD)
+    if poll.vote == "mean":
+        return gather(mine, poll).view(-1)
+    # As planes of the whole ballot.
+    return gather(mine, poll, inbox).transpose(0, 1).reshape(2, words)
 
 
 def gather(x: Tensor, poll: Poll, out: Tensor | None = None) -> Tensor:

@@ -16,6 +16,7 @@ from ._precision import dequantize, quantize
 from ._state import Slot, begin_, new_momentum
 from ._step import Rule, decay_, direction
 from ._vote import Buffers, Poll, check_agreement, check_votable, hold_, padded_length
+from ._vote_fused import flags, fusable, fused_
 
 Groups = list[dict[str, Any]]
 _PIECE = 1 << 16
@@ -41,20 +42,33 @@ def vote_step_(slots: list[list[Slot]], rules: list[Rule], groups: Groups, poll:
     flat = [(slot, rule) for some, rule in zip(slots, rules, strict=True) for slot in some]
     if not flat:
         return
-    device = poll.device(flat[0][0].x)
     ends = list(accumulate(slot.x.numel() for slot, _ in flat))
+    updates = sum(int(slot.state.get("step", 0)) for slot, _ in flat)
+    take = fused_ if fusable(flat, groups, poll) else _unfused_
+    take(slots, rules, groups, poll, buffers, ends, updates)
+
+
+def _unfused_(
+    slots: list[list[Slot]],
+    rules: list[Rule],
+    groups: Groups,
+    poll: Poll,
+    buffers: Buffers,
+    ends: list[int],
+    updates: int,
+) -> None:
+    """The step by torch's operations, with a tensor of votes; `ends` are those of the parameters in it."""
+    flat = [(slot, rule) for some, rule in zip(slots, rules, strict=True) for slot in some]
     length = padded_length(ends[-1] + len(ends), poll.size)
-    ballot = buffers.take("ballot", (length,), torch.int8, device)
+    ballot = buffers.take("ballot", (length,), torch.int8, poll.device(flat[0][0].x))
     parts = ballot.tensor_split([*ends, ends[-1] + len(ends)])
-    has_gradient = torch.tensor([slot.p.grad is not None for slot, _ in flat], dtype=torch.int8)
-    parts[len(flat)].copy_(has_gradient)
+    parts[len(flat)].copy_(flags(flat))
     options = [group for some, group in zip(slots, groups, strict=True) for _ in some]
     for (slot, rule), group, part in zip(flat, options, parts, strict=False):
         if slot.p.grad is not None or "exp_avg" in slot.state:
             _cast_(part, slot, rule, group)
         else:
             part.zero_()
-    updates = sum(int(slot.state.get("step", 0)) for slot, _ in flat)
     # The parts are views, and hold the result from here on.
     hold_(ballot, poll, buffers, seed=groups[0]["seed"], step=updates)
     moved = parts[len(flat)].tolist()
