@@ -64,7 +64,7 @@ def binarize(
         ValueError: no layer is left to binarize, or one has a padding mode other than zeros.
 
     Warns:
-        UserWarning: weights of a layer lie past the second flip, |w| >= π/ω, so that the signs of trained weights
+        UserWarning: weights of a layer lie past the second flip, ``|w| >= π/ω``, so that the signs of trained weights
             are not kept; train from scratch, or lower ``omega``.
 
     Example:

@@ -25,9 +25,9 @@ class LayerDiagnostics:
         relative_error: measured relative quantization error of sin ωw with one scale for the layer.
         gaussian: the relative error that Gaussian latents of this s would have.
         laplace: the same for Laplace latents.
-        dead: share of latents with |cos ωw| < 0.1, which get almost no gradient.
-        past_peak: share with |w| > π/2ω, beyond the first peak of the sine.
-        past_flip: share with |w| >= π/ω, whose bit differs from the sign of the latent's first period.
+        dead: share of latents with ``|cos ωw| < 0.1``, which get almost no gradient.
+        past_peak: share with ``|w| > π/2ω``, beyond the first peak of the sine.
+        past_flip: share with ``|w| >= π/ω``, whose bit differs from the sign of the latent's first period.
         positive: share of bits +1.
         flip_rate: share of bits that differ from those given as ``since``, or None.
     """

@@ -111,8 +111,8 @@ def binarize_activation(a: Tensor, surrogate_name: str = "bireal", *, omega: flo
 
     Args:
         a: floating, any shape.
-        surrogate_name: a registered surrogate; ``"bireal"`` has φ(x) = x(2 - |x|) for |x| < 1, else ±1, and
-            φ′(x) = max(0, 2 - 2|x|).
+        surrogate_name: a registered surrogate; ``"bireal"`` has ``φ(x) = x(2 - |x|)`` for ``|x| < 1``, else ±1, and
+            ``φ′(x) = max(0, 2 - 2|x|)``.
         omega: frequency, for a periodic surrogate.
 
     Returns:

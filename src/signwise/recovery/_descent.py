@@ -29,7 +29,7 @@ class StepRecord:
         step: number of the step, over all phases.
         rank: columns of the factors.
         scale: s before the step.
-        kept: share of the observations with |ρ| ≤ 3s.
+        kept: share of the observations with ``|ρ| ≤ 3s``.
         seconds: since the start of the fit.
     """
 

@@ -11,6 +11,7 @@ import scipy.sparse
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from signwise.convex import Convex
@@ -65,9 +66,9 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         components_: orthonormal rows that span the row space, shape ``(rank_, n2)``.
         mean_: column medians, or 0.
         L_: coordinates of the rows, shape ``(n1, rank_)``; if `psd`, the symmetric factor.
-        R_: components_ᵀ; L_ if `psd`.
-        low_rank_: L_R_ᵀ + mean_, computed on demand.
-        outlier_mask_: \|ρ\| > 3·scale_: a bool array, or a sparse one for sparse input.
+        R_: ``components_ᵀ``; ``L_`` if `psd`.
+        low_rank_: ``L_R_ᵀ + mean_``, computed on demand.
+        outlier_mask_: ``|ρ| > 3·scale_``: a bool array, or a sparse one for sparse input.
         scale_: s, about the standard deviation of the noise.
         rank_: the rank.
         n_iter_: steps of all phases after the selection.
@@ -93,6 +94,10 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         >>> bool((fit.outlier_mask_ == bad).all())
         True
     """
+
+    # A mask of entries and a callback are not for pipelines to route.
+    __metadata_request__fit = {"mask": UNUSED, "callback": UNUSED}  # noqa: RUF012 - scikit-learn reads a plain dict
+    __metadata_request__inverse_transform = {"Z": UNUSED}  # noqa: RUF012
 
     L_: NDArray[np.float64]
     R_: NDArray[np.float64]
@@ -205,7 +210,7 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return self.fit(X, y, **options).transform(X)
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Robust coordinates of rows in the row space: Σ_j |x_ij − mean_j − (z_i components)_j| is made least.
+        """Robust coordinates of rows in the row space: ``Σ_j |x_ij − mean_j − (z_i components)_j|`` is made least.
 
         Args:
             X: shape ``(n, n2)``, missing entries as in :meth:`fit`.
@@ -223,7 +228,7 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return coordinates
 
     def inverse_transform(self, Z: Any) -> NDArray[np.float64]:
-        """Rows of coordinates: Z·components_ + mean_, float64, shape ``(n, n2)``."""
+        """Rows of coordinates: ``Z·components_ + mean_``, float64, shape ``(n, n2)``."""
         check_is_fitted(self, "components_")
         Z = np.asarray(Z, np.float64)
         if Z.ndim != 2 or Z.shape[1] != self.rank_:
@@ -239,7 +244,7 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     @property
     def low_rank_(self) -> NDArray[np.float64]:
-        """L_R_ᵀ + mean_, shape ``(n1, n2)``."""
+        """``L_R_ᵀ + mean_``, shape ``(n1, n2)``."""
         check_is_fitted(self, "components_")
         product: NDArray[np.float64] = self.L_ @ self.R_.T + self.mean_
         return product

@@ -25,7 +25,7 @@ class Diagnostics:
         outlier_structure: the same of the signs of the large residuals; 0 where they are too few to tell.
         leverage: the largest squared norm of a row of the singular vectors; 0 where it is not a test.
         held_out_ratio: held-out scale over training scale; NaN where nothing was held out.
-        outlier_share: share of |ρ| > 3s.
+        outlier_share: share of ``|ρ| > 3s``.
         scale_ratio: s_T/s_0.
         rank_scores: held-out scale of each rank tried.
         failed: names of the tests that failed.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from signwise.convex import Convex
@@ -61,9 +62,9 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         L_: float64, shape ``(n1, rank_)``.
-        R_: float64, shape ``(n2, rank_)``; L_ if `psd`.
+        R_: float64, shape ``(n2, rank_)``; ``L_`` if `psd`.
         components_: orthonormal rows that span the row space, shape ``(rank_, n2)``.
-        outlier_mask_: bool, shape ``(m,)``: \|ρ\| > 3·scale_.
+        outlier_mask_: bool, shape ``(m,)``: ``|ρ| > 3·scale_``.
         scale_: s, about the standard deviation of the noise.
         rank_: the rank.
         n_iter_: steps of the last phase.
@@ -86,6 +87,11 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
         >>> fit.rank_, fit.recovered_, bool(np.abs(fit.low_rank_ - u @ v.T).max() < 1e-8)
         (1, True, True)
     """
+
+    # Operators are what is measured, and not metadata.
+    __metadata_request__fit = {"operator": UNUSED, "callback": UNUSED}  # noqa: RUF012 - scikit-learn reads a plain dict
+    __metadata_request__predict = {"operator": UNUSED}  # noqa: RUF012
+    __metadata_request__score = {"operator": UNUSED}  # noqa: RUF012
 
     L_: NDArray[np.float64]
     R_: NDArray[np.float64]

@@ -77,7 +77,7 @@ def subgm(
         Factor, losses and the budget of the schedule.
 
     Warns:
-        ConvergenceWarning: the schedule cannot leave the start, or the 0.4-quantile of |ρ| fell by less than half.
+        ConvergenceWarning: the schedule cannot leave the start, or the 0.4-quantile of ``|ρ|`` fell by less than half.
 
     Raises:
         ValueError: the operator is not square, y does not fit, or an option is out of range.
