@@ -25,8 +25,8 @@ _SUBPACKAGES = (
     "optim",
     "ortho",
     "progress",
-    "vsa",
     "recovery",
+    "vsa",
 )
 
 __all__ = ["SignwiseError", "__version__", *_SUBPACKAGES]  # noqa: PLE0604 - _SUBPACKAGES holds strings

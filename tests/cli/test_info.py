@@ -64,7 +64,7 @@ def test_the_table_of_extras_is_that_of_the_project_file():
 def module_of(requirement):
     """The module that a requirement such as ``faiss-cpu>=1.10`` or ``ray[data]>=2.40`` brings."""
     name = re.split(r"[>\[]", requirement)[0].lower()
-    return {"faiss-cpu": "faiss"}.get(name, name)
+    return {"faiss-cpu": "faiss"}.get(name, name.replace("-", "_"))
 
 
 @pytest.mark.parametrize("name", ["torch", "numpy", "scipy", "scikit-learn"])
