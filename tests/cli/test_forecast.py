@@ -68,6 +68,22 @@ def test_options_reach_the_run(events, tmp_path, capsys):
     assert (protocol["train"], protocol["validation"], protocol["seed"]) == (0.5, 0.25, 3)
 
 
+def test_semba_is_trained_beside_the_others(events, tmp_path, capsys):
+    out = tmp_path / "run"
+    code, text, err = call(["forecast", events, "--out", out, "--model", "semba", "--quiet", "--no-ablation"], capsys)
+    assert (code, err) == (0, "")
+    assert "SEMBAPlus" in text
+    assert "boosted trees" in text
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["selected"] == max(
+        metrics["models"], key=lambda name: metrics["models"][name]["sign"]["validation"]["auc"]
+    )
+    assert "SEMBAPlus" in (out / "report.html").read_text()
+    (tmp_path / "pairs.csv").write_text("source,target\nu1,u2\n")
+    asked = ["predict", out, "--pairs", tmp_path / "pairs.csv", "--forecaster", "semba", "--quiet"]
+    assert call(asked, capsys)[0] == 0
+
+
 def test_columns_units_and_policies(tmp_path, capsys):
     path = tmp_path / "e.jsonl"
     lines = [

@@ -30,6 +30,13 @@ class UnitOption(StrEnum):
     ns = "ns"
 
 
+class ModelOption(StrEnum):
+    """What is fitted."""
+
+    features = "features"
+    semba = "semba"
+
+
 class PolicyOption(StrEnum):
     """What to do with a questionable line."""
 
@@ -74,12 +81,20 @@ def forecast(
     validation: Annotated[
         float | None, typer.Option(help="Share of the events to choose thresholds on.  [default: 0.15]")
     ] = None,
+    model: Annotated[
+        ModelOption | None,
+        typer.Option(
+            "--model",
+            help="semba trains SEMBAPlus beside the models on features, in minutes; the best on validation is taken.  "
+            "[default: features]",
+        ),
+    ] = None,
     ablation: Annotated[
         bool | None, typer.Option(help="Measure what each group of features contributes.  [default: yes]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.  [default: 0]")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with train, validation, ablation and seed; options win.")
+        Path | None, typer.Option(help="TOML file with train, validation, model, ablation and seed; options win.")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -97,7 +112,13 @@ def forecast(
     if (events is None) == (dataset is None):
         raise ValueError("give either a file of events or --dataset NAME")
     settings = ForecastConfig() if config is None else load_config(ForecastConfig, config)
-    given: dict[str, Any] = {"train": train, "validation": validation, "ablation": ablation, "seed": seed}
+    given: dict[str, Any] = {
+        "train": train,
+        "validation": validation,
+        "model": None if model is None else model.value,
+        "ablation": ablation,
+        "seed": seed,
+    }
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     progress = False if quiet else None
     columns = Columns(source=source, target=target, rating=rating, time=time)

@@ -8,6 +8,7 @@ from ._fit import ForecastConfig as ForecastConfig
 from ._fit import fit as fit
 from ._model import Forecaster as Forecaster
 from ._model import ForecastModel as ForecastModel
+from ._model import MemoryForecaster as MemoryForecaster
 from ._plots import figures as figures
 from ._predict import Predictions as Predictions
 from ._predict import predict as predict
@@ -33,6 +34,7 @@ __all__ = [
     "ForecastConfig",
     "ForecastModel",
     "Forecaster",
+    "MemoryForecaster",
     "Predictions",
     "Protocol",
     "Reject",

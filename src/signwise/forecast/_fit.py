@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from signwise.graph import (
 from signwise.progress import Progress
 
 from ._events import EventLog, Policy, TimeUnit, read_events
-from ._model import Forecaster, ForecastModel
+from ._model import Forecaster, ForecastModel, MemoryForecaster
 from ._result import AblationRow, DatasetSummary, Forecast, Protocol, SignReport, SplitSummary
 from ._rows import Columns
 from ._source import FileFormat
@@ -43,12 +43,15 @@ class ForecastConfig:
     Args:
         train: share of the events to train on, earliest first.
         validation: share of the events to choose thresholds and the best forecaster on.
+        model: "features" fits the forecasters on running features; "semba" trains SEMBAPlus beside them, which takes
+            minutes, and the best on validation is selected.
         ablation: also refit boosting without each group of features.
         seed: seed of everything random.
     """
 
     train: float = 0.70
     validation: float = 0.15
+    model: Literal["features", "semba"] = "features"
     ablation: bool = True
     seed: int = 0
 
@@ -58,6 +61,8 @@ class ForecastConfig:
                 f"train={self.train} and validation={self.validation} must each be in (0, 1) and leave a share for "
                 "the test part"
             )
+        if self.model not in ("features", "semba"):
+            raise ValueError(f"model is {self.model!r}; expected 'features' or 'semba'")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
 
@@ -131,8 +136,9 @@ def fit(
     with _stage("Running features", len(stream), progress) as advance:
         features = stream_features(stream, weight_max=scale, on_events=advance)
     slices = split.slices(stream)
-    train = _training_order(stream, split, scale)
-    forecasters: dict[str, Forecaster] = {}
+    order = _canonical_order(stream, scale)
+    train = order[split.train[order]]
+    forecasters: dict[str, Forecaster | MemoryForecaster] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}
     reports: dict[str, SignReport] = {}
     rows = len(SIGN_MODELS) + (len(FEATURE_GROUPS) if config.ablation else 0)
@@ -145,6 +151,10 @@ def fit(
         ablation: tuple[AblationRow, ...] = ()
         if config.ablation:
             ablation = tuple(_ablation(features, stream, split, train, reports["boosting"], config.seed, advance))
+    if config.model == "semba":
+        memory, scores["semba"] = _semba(stream, split, order, config.seed, progress)
+        forecasters["semba"] = memory
+        reports["semba"] = _measure(stream, split, slices, scores["semba"], memory.threshold)
     selected = max(reports, key=lambda name: reports[name].validation.auc or 0.0)
     result = Forecast(
         dataset=_dataset(log, scale),
@@ -190,15 +200,31 @@ def _forecaster(
     return Forecaster(model=fitted, calibration=calibration, threshold=best_threshold(sign[split.validation], score))
 
 
-def _training_order(stream: EventStream, split: Split, scale: float) -> npt.NDArray[np.intp]:
-    """The training events by time, names of both ends and value, so that a sum over them has one rounding.
+def _canonical_order(stream: EventStream, scale: float) -> npt.NDArray[np.intp]:
+    """The events by time, names of both ends and value, so that a sum over them has one rounding.
 
     Events of equal time have no order of their own: the order in which they came must not reach a fitted model.
     """
     rank = np.empty(stream.num_nodes, np.int64)
     rank[sorted(range(stream.num_nodes), key=stream.nodes.__getitem__)] = np.arange(stream.num_nodes)
-    order = np.lexsort((stream.normalized(scale), rank[stream.target], rank[stream.source], stream.time))
-    return order[split.train[order]]
+    return np.lexsort((stream.normalized(scale), rank[stream.target], rank[stream.source], stream.time))
+
+
+def _semba(
+    stream: EventStream, split: Split, order: npt.NDArray[np.intp], seed: int, progress: bool | None
+) -> tuple[MemoryForecaster, npt.NDArray[np.float64]]:
+    """SEMBAPlus fitted on the training part, and its scores of all events."""
+    from signwise.graph import SEMBAPlus
+
+    # The order moves events of equal time only, so the masks of the parts hold for it as well.
+    ordered = stream.select(order)
+    model = SEMBAPlus("sign", seed=seed).fit(ordered, split, progress=progress)
+    # Its logits are log odds, like those of the trees.
+    calibration = Platt(slope=1.0, intercept=0.0)
+    score = np.empty(len(stream))
+    score[order] = calibration(model.scores(ordered).events[:, 0])
+    threshold = best_threshold(stream.sign[split.validation], score[split.validation])
+    return MemoryForecaster(model=model, calibration=calibration, threshold=threshold), score
 
 
 def _measure(

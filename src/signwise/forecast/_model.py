@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,13 @@ import numpy.typing as npt
 from signwise import artifacts
 from signwise.errors import ArtifactError
 from signwise.events import EventStream
-from signwise.graph import SIGN_MODELS, Platt, SignModel, pair_features
+from signwise.graph import SIGN_MODELS, Platt, Queries, SignModel, pair_features
+
+if TYPE_CHECKING:
+    from signwise.graph import EventModel
 
 MODEL_KIND = "signwise-forecast-model"
-MODEL_VERSION = 1
+MODEL_VERSION = 2  # 2: models with memories beside those on features; version 1 reads as one without
 MODEL_FOLDER = "model"
 
 
@@ -40,6 +43,44 @@ class Forecaster:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class MemoryForecaster:
+    """A fitted model with memories, its calibration and threshold.
+
+    Args:
+        model: follows the stream anew for each call.
+        calibration: log odds to probability.
+        threshold: chosen on validation events; a score at or above it is forecast as positive.
+    """
+
+    model: EventModel
+    calibration: Platt
+    threshold: float
+
+    def score_stream(self, stream: EventStream) -> npt.NDArray[np.float64]:
+        """Probability of a positive sign of every event, from the events before it; float64, shape ``(n,)``."""
+        return self.calibration(self.model.scores(stream).events[:, 0])
+
+    def score_pairs(
+        self,
+        stream: EventStream,
+        source: Sequence[str],
+        target: Sequence[str],
+        time: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.float64]:
+        """Probability of a positive sign of pairs, from the events before their times; float64, shape ``(q,)``."""
+        ids = {node: i for i, node in enumerate(stream.nodes)}
+        for name in (*source, *target):
+            ids.setdefault(name, len(ids))
+        order = np.argsort(time, kind="stable")
+        rater, ratee = (np.array([ids[name] for name in names], np.int64)[order] for names in (source, target))
+        queries = Queries(source=rater, target=ratee, time=time[order], event=np.full(len(order), -1, np.int64))
+        answers = self.model.scores(replace(stream, nodes=tuple(ids)), queries=queries).queries[:, 0]
+        score = np.empty(len(order))
+        score[order] = self.calibration(answers)
+        return score
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ForecastModel:
     """A network's past and the forecasters fitted on it.
 
@@ -52,7 +93,7 @@ class ForecastModel:
 
     stream: EventStream
     weight_max: float
-    forecasters: dict[str, Forecaster]
+    forecasters: dict[str, Forecaster | MemoryForecaster]
     selected: str
 
     def score(
@@ -85,12 +126,19 @@ class ForecastModel:
         name = self.selected if model is None else model
         if name not in self.forecasters:
             raise ValueError(f"no forecaster {name!r}; this model has: {', '.join(self.forecasters)}")
+        forecaster = self.forecasters[name]
+        if time is None:
+            time = np.full(len(source), int(self.stream.time[-1]) + 1, np.int64)
+        if isinstance(forecaster, MemoryForecaster):
+            given, taken = ([str(node) for node in nodes] for nodes in (source, target))
+            score = forecaster.score_pairs(self.stream, given, taken, np.asarray(time, np.int64))
+            if on_events is not None:
+                on_events(len(self.stream))
+            return score
         ids = {node: i for i, node in enumerate(self.stream.nodes)}
         rater, ratee = (np.asarray([ids.get(str(node), -1) for node in nodes], np.int64) for nodes in (source, target))
-        if time is None:
-            time = np.full(len(rater), int(self.stream.time[-1]) + 1, np.int64)
         features = pair_features(self.stream, rater, ratee, time, weight_max=self.weight_max, on_events=on_events)
-        return self.forecasters[name].score(features)
+        return forecaster.score(features)
 
     def save(self, path: Path) -> None:
         """Write a model directory of safetensors and JSON; an older one at ``path`` is replaced at once."""
@@ -102,8 +150,15 @@ class ForecastModel:
             "events.sign": stream.sign,
             "events.weight": stream.weight,
         }
+        graphs: dict[str, Any] = {}
         for name, forecaster in self.forecasters.items():
-            tensors |= {f"{name}.{key}": value for key, value in forecaster.model.tensors().items()}
+            if isinstance(forecaster, MemoryForecaster):
+                from signwise.graph import model_to_tensors
+
+                graphs[name], own = model_to_tensors(forecaster.model)
+            else:
+                own = forecaster.model.tensors()
+            tensors |= {f"{name}.{key}": value for key, value in own.items()}
         meta = {
             "tick_seconds": stream.tick_seconds,
             "weight_max": self.weight_max,
@@ -113,6 +168,7 @@ class ForecastModel:
                 name: {"slope": f.calibration.slope, "intercept": f.calibration.intercept, "threshold": f.threshold}
                 for name, f in self.forecasters.items()
             },
+            "memories": graphs,
         }
         artifacts.save(path, kind=MODEL_KIND, version=MODEL_VERSION, tensors=tensors, meta=meta)
 
@@ -138,14 +194,24 @@ class ForecastModel:
                 nodes=tuple(meta["nodes"]),
                 tick_seconds=meta["tick_seconds"],
             )
-            forecasters = {}
+            forecasters: dict[str, Forecaster | MemoryForecaster] = {}
             for name, values in meta["forecasters"].items():
                 own = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
-                forecasters[name] = Forecaster(
-                    model=SIGN_MODELS[name].from_tensors(own),
-                    calibration=Platt(slope=values["slope"], intercept=values["intercept"]),
-                    threshold=values["threshold"],
-                )
+                calibration = Platt(slope=values["slope"], intercept=values["intercept"])
+                if name in meta.get("memories", {}):
+                    from signwise.graph import model_from_tensors
+
+                    forecasters[name] = MemoryForecaster(
+                        model=model_from_tensors(meta["memories"][name], own),
+                        calibration=calibration,
+                        threshold=values["threshold"],
+                    )
+                else:
+                    forecasters[name] = Forecaster(
+                        model=SIGN_MODELS[name].from_tensors(own),
+                        calibration=calibration,
+                        threshold=values["threshold"],
+                    )
             return cls(stream=stream, weight_max=meta["weight_max"], forecasters=forecasters, selected=meta["selected"])
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise ArtifactError(f"{folder}: the stored model is not consistent ({error!r})") from error

@@ -18,6 +18,7 @@ _COLORS = {
     "bias_mean": "#d1495b",
     "logistic": "#66a182",
     "boosting": "#2e4057",
+    "semba": "#b23a48",
 }
 _STYLE: Any = {
     "font.size": 9,

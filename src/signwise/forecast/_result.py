@@ -20,6 +20,7 @@ LABELS = {
     "bias_mean": "ratee mean + rater bias",
     "logistic": "logistic regression",
     "boosting": "boosted trees",
+    "semba": "SEMBAPlus",
 }
 """What reports call the forecasters."""
 

@@ -79,6 +79,7 @@ from ._weight_models import WeightModel as WeightModel
 
 if TYPE_CHECKING:
     from ._decoders import level_quantiles as level_quantiles
+    from ._event_model import EventModel as EventModel
     from ._explain import AttendedEvent as AttendedEvent
     from ._explain import Explanation as Explanation
     from ._explain import Triad as Triad
@@ -89,6 +90,8 @@ if TYPE_CHECKING:
     from ._options import OnlineOptions as OnlineOptions
     from ._options import TrainingOptions as TrainingOptions
     from ._saving import load_model as load_model
+    from ._saving import model_from_tensors as model_from_tensors
+    from ._saving import model_to_tensors as model_to_tensors
     from ._saving import save_model as save_model
     from ._semba import SEMBA as SEMBA
     from ._semba_plus import SEMBAPlus as SEMBAPlus
@@ -97,12 +100,15 @@ if TYPE_CHECKING:
     from ._tgn import TGN as TGN
 
 _LAZY = {
+    "EventModel": "_event_model",
     "AttendedEvent": "_explain",
     "Explanation": "_explain",
     "LiveModel": "_live",
     "LiveScore": "_live",
     "Triad": "_explain",
     "load_model": "_saving",
+    "model_from_tensors": "_saving",
+    "model_to_tensors": "_saving",
     "save_model": "_saving",
     "GCN": "_gcn",
     "SEMBA": "_semba",
@@ -144,6 +150,7 @@ __all__ = [
     "Costs",
     "Coverage",
     "Degree",
+    "EventModel",
     "Explanation",
     "FairnessGoodness",
     "Family",
@@ -192,6 +199,8 @@ __all__ = [
     "level_quantiles",
     "link_metrics",
     "load_model",
+    "model_from_tensors",
+    "model_to_tensors",
     "pair_features",
     "rank_metrics",
     "recent_features",

@@ -61,7 +61,14 @@ class EventModel(StreamModule):
         """How the model is trained for a task unless told otherwise."""
         return TrainingOptions()
 
-    def fit(self: Self, stream: EventStream, split: Split, *, negatives: Queries | None = None) -> Self:
+    def fit(
+        self: Self,
+        stream: EventStream,
+        split: Split,
+        *,
+        negatives: Queries | None = None,
+        progress: bool | None = None,
+    ) -> Self:
         """Learn from the training part of a stream, and choose an epoch on its validation part.
 
         The state is empty afterwards; :meth:`follow` brings it to the end of a stream. An interrupt keeps the best
@@ -71,11 +78,14 @@ class EventModel(StreamModule):
             stream: the whole stream; what comes after the validation part is never read.
             split: its parts.
             negatives: non-events, which the tasks ``link`` and ``signed_link`` need.
+            progress: show progress on standard error; None decides by the terminal.
 
         Returns:
             The model itself, in evaluation mode.
         """
-        fit_stream(self, stream, split, negatives=negatives, training=self.training_options, seed=self.seed)
+        fit_stream(
+            self, stream, split, negatives=negatives, training=self.training_options, seed=self.seed, progress=progress
+        )
         return self
 
     def scores(self, stream: EventStream, *, queries: Queries | None = None, online: Online = "off") -> Scores:

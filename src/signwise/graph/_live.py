@@ -22,7 +22,7 @@ from ._event_log import EventLog
 from ._event_model import EventModel
 from ._explain import Explanation, explain_pair
 from ._questions import NodeFeatures
-from ._saving import model_from, model_meta, model_tensors
+from ._saving import model_from_tensors, model_to_tensors
 from ._single import single_logits
 from ._state import tie_order
 
@@ -257,8 +257,9 @@ class LiveModel:
             path: a directory; an earlier snapshot there is replaced.
         """
         group = self._open
+        model_meta, model_tensors = model_to_tensors(self.model)
         tensors: dict[str, npt.NDArray[Any]] = {
-            **{_MODEL + name: value for name, value in model_tensors(self.model).items()},
+            **{_MODEL + name: value for name, value in model_tensors.items()},
             **{_LOG + name: np.asarray(value) for name, value in self._log.columns().items()},
         }
         if group is not None:
@@ -266,7 +267,7 @@ class LiveModel:
             tensors |= {_OPEN + name: getattr(group, name) for name in columns}
         costs = self.costs
         meta = {
-            "model": model_meta(self.model),
+            "model": model_meta,
             "last_seq": self.last_seq,
             "dropped": self.dropped,
             "late": self.late,
@@ -295,7 +296,7 @@ class LiveModel:
         try:
             meta = stored.meta
             live = cls.__new__(cls)
-            live.model = model_from(meta["model"], parts[_MODEL], node_features=node_features)
+            live.model = model_from_tensors(meta["model"], parts[_MODEL], node_features=node_features)
             live.calibration = Platt(slope=meta["calibration"][0], intercept=meta["calibration"][1])
             miss, alarm, abstain = meta["costs"]
             live.costs = Costs(miss=miss, alarm=alarm, abstain=math.inf if abstain is None else abstain)

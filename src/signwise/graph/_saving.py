@@ -49,9 +49,8 @@ def save_model(path: str | Path, model: EventModel) -> Path:
         >>> model.task, model.seed
         ('sign', 3)
     """
-    return artifacts.save(
-        path, kind=MODEL_KIND, version=MODEL_VERSION, tensors=model_tensors(model), meta=model_meta(model)
-    )
+    meta, tensors = model_to_tensors(model)
+    return artifacts.save(path, kind=MODEL_KIND, version=MODEL_VERSION, tensors=tensors, meta=meta)
 
 
 def load_model(path: str | Path, *, node_features: NodeFeatures | None = None) -> EventModel:
@@ -66,13 +65,20 @@ def load_model(path: str | Path, *, node_features: NodeFeatures | None = None) -
     """
     stored = artifacts.load(path, kind=MODEL_KIND, max_version=MODEL_VERSION)
     try:
-        return model_from(stored.meta, stored.tensors, node_features=node_features)
+        return model_from_tensors(stored.meta, stored.tensors, node_features=node_features)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{path}: the stored model is not consistent ({error})") from error
 
 
-def model_meta(model: EventModel) -> dict[str, Any]:
-    """Class, task, options and seed, as JSON.
+def model_to_tensors(model: EventModel) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """What :func:`model_from_tensors` makes a model from, to store it within something larger.
+
+    Args:
+        model: a SEMBA, SEMBAPlus or TGN.
+
+    Returns:
+        Class, task, options and seed as JSON; weights and the state of the stream by name, as
+        :meth:`torch.nn.Module.state_dict` has them.
 
     Raises:
         TypeError: the class is not one that can be loaded.
@@ -84,7 +90,7 @@ def model_meta(model: EventModel) -> dict[str, Any]:
     options["store"] = str(model.options.store).removeprefix("torch.")
     training = dataclasses.asdict(dataclasses.replace(model.training_options, optimizer=None))
     del training["optimizer"]
-    return {
+    meta = {
         "class": name,
         "task": model.task,
         "options": options,
@@ -92,17 +98,19 @@ def model_meta(model: EventModel) -> dict[str, Any]:
         "online": dataclasses.asdict(model.online_options),
         "seed": model.seed,
     }
+    return meta, {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
 
 
-def model_tensors(model: EventModel) -> dict[str, npt.NDArray[Any]]:
-    """Weights and state by name, as :meth:`torch.nn.Module.state_dict` has them."""
-    return {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
-
-
-def model_from(
+def model_from_tensors(
     meta: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]], *, node_features: NodeFeatures | None = None
 ) -> EventModel:
-    """The model of :func:`model_meta` and :func:`model_tensors`, in evaluation mode."""
+    """The model of :func:`model_to_tensors`, in evaluation mode.
+
+    Args:
+        meta: as given.
+        tensors: as given.
+        node_features: what the model was given, if it reads features of nodes.
+    """
     options = dict(meta["options"])
     options["store"] = getattr(torch, options["store"])
     model = MODELS[meta["class"]](

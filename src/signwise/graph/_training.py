@@ -34,6 +34,7 @@ def fit_stream(
     negatives: Queries | None,
     training: TrainingOptions,
     seed: int,
+    progress: bool | None = None,
 ) -> None:
     """Train a model on the training part of a stream, choosing an epoch on the validation part.
 
@@ -57,11 +58,12 @@ def fit_stream(
     model.trained_until = split.train_end
     model.log_prior.copy_(_log_prior(model, seen.sign[:train], asked_train, training))
     run = _Run(model, data, train, asked_train, training)
+    title = f"Training {type(model).__name__}"
     try:
-        with _seeded(seed), Progress(f"train {type(model).__name__}", total=training.epochs * train) as progress:
+        with _seeded(seed), Progress(title, total=training.epochs * train, enabled=progress) as bar:
             for epoch in range(training.epochs):
-                run.epoch(epoch, progress)
-                run.choose(progress)
+                run.epoch(epoch, bar)
+                run.choose(bar)
     finally:
         run.restore()
         model.reset_stream()
