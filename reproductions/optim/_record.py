@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import platform
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,8 @@ from typing import Any
 import torch
 
 import signwise
+
+from .._record_files import write_json
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
@@ -33,20 +33,6 @@ def machine() -> dict[str, str]:
 
 def write(folder: Path, record: dict[str, Any], name: str = "result.json") -> Path:
     """Write a record; numbers that JSON has no word for become null."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(finite(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, record)
     return path
-
-
-def finite(value: Any) -> Any:
-    """The value with NaN and infinity replaced by None."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

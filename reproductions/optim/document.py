@@ -12,10 +12,10 @@ import json
 import re
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from .._claim_tables import claim_table
 from ._claim import training_claim
 from ._tables import curves, training_table
 
@@ -51,7 +51,7 @@ def filled(text: str) -> str:
     """The text with every marked block made anew: ``training``, or the name of a claim."""
 
     def fill(match: re.Match[str]) -> str:
-        body = training_table(training()) if match[2] == "training" else claim_table(match[2])
+        body = training_table(training()) if match[2] == "training" else claim_table(f"optim/{match[2]}")
         return f"{match[1]}\n{body}\n{match[3]}"
 
     return BLOCK.sub(fill, text)
@@ -60,16 +60,6 @@ def filled(text: str) -> str:
 def training() -> dict[str, Any]:
     """The record that is kept."""
     return json.loads(RECORD.read_text(encoding="utf-8"))
-
-
-def claim_table(name: str) -> str:
-    """Expected and measured figures of a claim."""
-    claim = tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
-    lines = ["| figure | expected | measured | |", "|---|---:|---:|---|"]
-    for figure in claim["figures"]:
-        expected = f"{figure['expected']:g} ± {figure['tolerance']:g}"
-        lines.append(f"| {figure['name']} | {expected} | {figure['ours']:.3g} | {figure.get('miss', '')} |")
-    return "\n".join([*lines, "", f"`python -m reproductions optim/{name}`", ""])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from .._record_files import finite
 from . import _record
 from ._contenders import CONTENDERS
 from ._one_run import PROTOCOL, Run, train
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         work.do(grid, f"{label}, grid")
         best[pair] = select(work.found(grid))
         work.do(final(best[pair]) if best[pair] else [], f"{label}, seeds")
-    record = _record.finite(summary(best, work))
+    record = finite(summary(best, work))
     _record.write(options.out, record)
     (options.out / "training.md").write_text(training_table(record), encoding="utf-8")
     for task in record["tasks"]:

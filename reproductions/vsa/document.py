@@ -10,8 +10,9 @@ import argparse
 import re
 import shutil
 import sys
-import tomllib
 from pathlib import Path
+
+from .._claim_tables import claim_table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "vsa_results.md"
@@ -37,20 +38,10 @@ def filled(text: str) -> str:
         if match[2]:
             body = (HERE / "results" / f"{match[3]}.md").read_text(encoding="utf-8").rstrip() + "\n"
         else:
-            body = claim_table(match[3])
+            body = claim_table(f"vsa/{match[3]}")
         return f"{match[1]}\n{body}\n{match[4]}"
 
     return BLOCK.sub(fill, text)
-
-
-def claim_table(name: str) -> str:
-    """Expected and measured figures of a claim."""
-    claim = tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
-    lines = ["| figure | expected | measured | |", "|---|---:|---:|---|"]
-    for figure in claim["figures"]:
-        expected = f"{figure['expected']:g} ± {figure['tolerance']:g}"
-        lines.append(f"| {figure['name']} | {expected} | {figure['ours']:.3g} | {figure.get('miss', '')} |")
-    return "\n".join([*lines, "", f"`python -m reproductions vsa/{name}`", ""])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import torch
 from signwise.data import simulate_signed_events
 from signwise.events import EventStream, chronological_split
 from signwise.graph import FEATURE_GROUPS, SEMBA, LiveModel, MemoryOptions, SEMBAPlus, TrainingOptions
-from signwise.graph._event_log import EventLog
+from signwise.graph._committed import CommittedEvents
 
 COLUMNS = list(FEATURE_GROUPS["triads"])
 
@@ -157,7 +157,7 @@ def test_every_hybrid_decoder_is_explained(stream, decoder):
 
 
 def test_the_log_keeps_the_newest_event_of_an_edge():
-    log = EventLog()
+    log = CommittedEvents()
     log.append(np.array([0, 0, 1]), np.array([1, 2, 0]), np.array([0.5, -0.5, 1.0]), np.array([1, 2, 3]))
     log.append(np.array([0, 0]), np.array([1, 0]), np.array([-1.0, 1.0]), np.array([4, 5]))
     given = log.edges(0, given=True)
@@ -165,4 +165,4 @@ def test_the_log_keeps_the_newest_event_of_an_edge():
     assert given.x.tolist() == [-1.0, -0.5]
     assert given.time.tolist() == [4, 2]
     assert log.edges(0, given=False).peer.tolist() == [1]
-    assert len(EventLog.from_columns(log.columns())) == 5
+    assert len(CommittedEvents.from_columns(log.columns())) == 5

@@ -8,10 +8,10 @@ import torch
 
 from signwise.errors import LeakError
 from signwise.graph import FEATURE_GROUPS
+from signwise.graph._blocks import blocks, chunks
 from signwise.graph._event_model import EventModel
 from signwise.graph._options import MemoryOptions
 from signwise.graph._semba import SEMBA
-from signwise.graph._stream_module import blocks, chunks
 
 from ..oracles.semba import Semba
 from ..oracles.streams import changed, random_stream

@@ -80,7 +80,7 @@ def test_every_optimizer_trains(tmp_path):
 
 
 def test_a_diverged_run_is_told():
-    from reproductions.optim._record import finite
+    from reproductions._record_files import finite
     from reproductions.optim._tables import rank, row
     from reproductions.optim.training import scores
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 import torch
 
+from ._committed import CommittedEvents
 from ._decoders import HybridDecoder
-from ._event_log import EventLog
 from ._event_model import EventModel
 from ._state import FEATURE_GROUPS, FEATURE_NAMES
 
@@ -113,13 +113,18 @@ class Explanation:
 
 
 def explain_pair(
-    model: EventModel, log: EventLog, names: Sequence[str], pair: tuple[str, str], ids: tuple[int, int], time: int
+    model: EventModel,
+    events: CommittedEvents,
+    names: Sequence[str],
+    pair: tuple[str, str],
+    ids: tuple[int, int],
+    time: int,
 ) -> Explanation:
     """Explain one pair.
 
     Args:
         model: a model for signs with additive parts.
-        log: the events that the model committed.
+        events: those that the model committed.
         names: of nodes, by id.
         pair: names of rater and ratee.
         ids: their ids; -1 for a node without a history.
@@ -137,7 +142,7 @@ def explain_pair(
     u, v = ids
     with torch.no_grad():
         terms = {name: float(part[0, 0]) for name, part in model.terms([u], [v], time).items()}
-        events = _attended(model, names, ids, time)
+        attended = _attended(model, names, ids, time)
         scale = float(model.updater.weight_max)
         columns = list(FEATURE_GROUPS["triads"])
         weight = decoder.linear.weight[0, columns].double() / decoder.standardize.scale[columns].double()
@@ -146,7 +151,7 @@ def explain_pair(
     if decoder.kind == "memory":
         weight = torch.zeros_like(weight)
     at_end = standardized.abs() > decoder.standardize.clip
-    triads = [] if u == v else _triads(log, names, pair, ids, weight.tolist(), scale)
+    triads = [] if u == v else _triads(events, names, pair, ids, weight.tolist(), scale)
     return Explanation(
         source=pair[0],
         target=pair[1],
@@ -156,12 +161,12 @@ def explain_pair(
         triads=tuple(sorted(triads, key=lambda t: (-abs(t.contribution), t.peer, t.shape))),
         triad_remainder=terms["triads"] - math.fsum(t.contribution for t in triads),
         clipped=tuple(FEATURE_NAMES[c] for c, end in zip(columns, at_end.tolist(), strict=True) if end),
-        events=events,
+        events=attended,
     )
 
 
 def _triads(
-    log: EventLog,
+    events: CommittedEvents,
     names: Sequence[str],
     pair: tuple[str, str],
     ids: tuple[int, int],
@@ -169,8 +174,8 @@ def _triads(
     scale: float,
 ) -> list[Triad]:
     u, v = ids
-    of_u = {given: log.edges(u, given=given) for given in (True, False)}
-    of_v = {given: log.edges(v, given=given) for given in (True, False)}
+    of_u = {given: events.edges(u, given=given) for given in (True, False)}
+    of_v = {given: events.edges(v, given=given) for given in (True, False)}
     found = []
     for k, (shape, (out, into, first_up, second_up)) in enumerate(_SHAPES.items()):
         w_count, w_product, w_sign = weight[3 * k : 3 * k + 3]

@@ -17,8 +17,8 @@ from signwise.errors import ArtifactError, LateEventError
 from signwise.events import EventStream
 
 from ._baselines import Platt
+from ._committed import CommittedEvents
 from ._decision import Costs, Decision
-from ._event_log import EventLog
 from ._event_model import EventModel
 from ._explain import Explanation, explain_pair
 from ._questions import NodeFeatures
@@ -30,7 +30,7 @@ LatePolicy = Literal["error", "drop"]
 
 SNAPSHOT_KIND = "signwise-graph-live"
 SNAPSHOT_VERSION = 1
-_MODEL, _LOG, _OPEN = "model.", "log.", "open."
+_MODEL, _COMMITTED, _OPEN = "model.", "committed.", "open."
 _COLUMNS = ("source", "target", "time", "sign", "weight")
 
 
@@ -113,7 +113,7 @@ class LiveModel:
         """Number of late events dropped."""
         self._ids: dict[str, int] = {}
         self._names: tuple[str, ...] = ()
-        self._log = EventLog()
+        self._committed = CommittedEvents()
         self._open: EventStream | None = None
 
     @property
@@ -245,7 +245,7 @@ class LiveModel:
         """
         pair = (str(source), str(target))
         ids = tuple(self._ids.get(name, -1) for name in pair)
-        return explain_pair(self.model, self._log, self._names, pair, (ids[0], ids[1]), time)
+        return explain_pair(self.model, self._committed, self._names, pair, (ids[0], ids[1]), time)
 
     def snapshot(self, path: str | Path) -> Path:
         """Save everything: weights, memories, committed and open events, numbers and settings.
@@ -260,7 +260,7 @@ class LiveModel:
         model_meta, model_tensors = model_to_tensors(self.model)
         tensors: dict[str, npt.NDArray[Any]] = {
             **{_MODEL + name: value for name, value in model_tensors.items()},
-            **{_LOG + name: np.asarray(value) for name, value in self._log.columns().items()},
+            **{_COMMITTED + name: np.asarray(value) for name, value in self._committed.columns().items()},
         }
         if group is not None:
             columns = (*_COLUMNS, *(() if group.payload is None else ("payload",)))
@@ -291,7 +291,7 @@ class LiveModel:
         stored = artifacts.load(path, kind=SNAPSHOT_KIND, max_version=SNAPSHOT_VERSION)
         parts: dict[str, dict[str, npt.NDArray[Any]]] = {
             prefix: {n.removeprefix(prefix): v for n, v in stored.tensors.items() if n.startswith(prefix)}
-            for prefix in (_MODEL, _LOG, _OPEN)
+            for prefix in (_MODEL, _COMMITTED, _OPEN)
         }
         try:
             meta = stored.meta
@@ -303,7 +303,7 @@ class LiveModel:
             live.late, live.last_seq, live.dropped = meta["late"], meta["last_seq"], meta["dropped"]
             live._names = tuple(live.model._keys)
             live._ids = {name: i for i, name in enumerate(live._names)}
-            live._log = EventLog.from_columns(parts[_LOG])
+            live._committed = CommittedEvents.from_columns(parts[_COMMITTED])
             kept = meta["open"]
             columns: dict[str, Any] = parts[_OPEN]
             live._open = kept and EventStream(**columns, nodes=tuple(kept["nodes"]), tick_seconds=kept["tick_seconds"])
@@ -344,7 +344,7 @@ class LiveModel:
         self.model.commit(own)
         x = own.normalized(float(self.model.updater.weight_max))
         order = tie_order(own.source, own.target, x, own.time, self._names)
-        self._log.append(own.source[order], own.target[order], x[order], own.time[order])
+        self._committed.append(own.source[order], own.target[order], x[order], own.time[order])
 
 
 def _joined(first: EventStream, second: EventStream) -> EventStream:

@@ -9,10 +9,11 @@ import torch
 from scipy.special import expit
 from torch import Tensor
 
+from ._blocks import chunks
 from ._contract import Online, Scores
 from ._options import OnlineOptions, TrainingOptions
 from ._scoring import Followed, decode, embed_stream, outputs
-from ._stream_module import StreamModule, chunks
+from ._stream_module import StreamModule
 from ._training import task_loss
 
 

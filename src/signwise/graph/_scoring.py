@@ -11,12 +11,13 @@ from torch import Tensor
 
 from signwise.events import EventStream
 
+from ._blocks import blocks, chunks
 from ._contract import Queries
 from ._questions import Questions, prepare
 from ._recent import recent_features
 from ._state import tie_order
 from ._stream import Replay, replay_stream
-from ._stream_module import StreamModule, blocks, chunks, keep
+from ._stream_module import StreamModule, keep
 from ._versions import NEVER, Floats, Ints
 
 _CHUNK = 8_192

@@ -16,6 +16,7 @@ from signwise.errors import LeakError
 from signwise.events import EventStream
 
 from ._attention import TemporalAttention
+from ._blocks import blocks, chunks
 from ._contract import Queries, Task
 from ._decoders import HybridDecoder, LinearDecoder
 from ._memory import SignedMemory, padded
@@ -502,35 +503,3 @@ def keep(
             store[work.final_nodes] = m.detach()[work.final_rows].to(store.dtype)
         last_update[work.final_nodes] = torch.from_numpy(versions.row_time[rows]).to(last_update.device)
         counts[work.final_nodes] = torch.from_numpy(versions.row_counts[rows]).to(counts.device, counts.dtype)
-
-
-def blocks(time: Ints, granularity: str | int) -> Ints:
-    """The block of each event: its tie group, or so many events extended to the end of a tie group.
-
-    Example:
-        >>> import numpy as np
-        >>> blocks(np.array([0, 1, 1, 1, 2, 3]), 2).tolist()
-        [0, 0, 0, 0, 1, 1]
-    """
-    n = len(time)
-    first = np.ones(n, bool)
-    first[1:] = time[1:] != time[:-1]
-    if isinstance(granularity, int):
-        starts = np.flatnonzero(first)
-        first = np.zeros(n, bool)
-        at = 0
-        while at < n:
-            first[at] = True
-            following = np.searchsorted(starts, at + granularity)
-            at = int(starts[following]) if following < len(starts) else n
-    return np.cumsum(first) - 1
-
-
-def chunks(block: Ints, size: int) -> list[tuple[int, int]]:
-    """Ranges of about ``size`` events that do not cut a block."""
-    ranges, start = [], 0
-    while start < len(block):
-        end = int(np.searchsorted(block, block[min(start + size, len(block)) - 1], side="right"))
-        ranges.append((start, end))
-        start = end
-    return ranges

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from signwise.events import EventStream, Split
 from signwise.progress import Progress
 
+from ._blocks import blocks
 from ._contract import Queries, Task
 from ._decoders import nearest_level, weight_levels
 from ._losses import binary_loss, three_class_loss, weight_loss
@@ -22,7 +23,7 @@ from ._options import TrainingOptions
 from ._questions import Questions, Work, prepare
 from ._scoring import Followed, decode, embed_stream, follow, outputs
 from ._state import tie_order
-from ._stream_module import StreamModule, blocks, keep
+from ._stream_module import StreamModule, keep
 from ._versions import NEVER
 
 

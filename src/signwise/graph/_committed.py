@@ -24,7 +24,7 @@ class Edges(NamedTuple):
     time: Ints
 
 
-class EventLog:
+class CommittedEvents:
     """Source, target, normalised value and time of events, 24 bytes each.
 
     Equal times stand in the order in which they were applied.
@@ -55,16 +55,16 @@ class EventLog:
         return {name: column[: self._n] for name, column in self._columns.items()}
 
     @classmethod
-    def from_columns(cls, columns: dict[str, npt.NDArray[np.generic]]) -> EventLog:
-        """The log of stored columns."""
-        log = cls()
-        log.append(*(columns[name] for name in cls._DTYPES))  # type: ignore[arg-type]
-        return log
+    def from_columns(cls, columns: dict[str, npt.NDArray[np.generic]]) -> CommittedEvents:
+        """The events of stored columns."""
+        events = cls()
+        events.append(*(columns[name] for name in cls._DTYPES))  # type: ignore[arg-type]
+        return events
 
     def edges(self, node: int, *, given: bool) -> Edges:
         """The newest event with each peer that ``node`` rated, or was rated by; ratings of oneself are left out.
 
-        Reads the whole log once.
+        Reads all events once.
         """
         source, target, x, time = (column[: self._n] for column in self._columns.values())
         own, other = (source, target) if given else (target, source)
