@@ -35,8 +35,8 @@ struct Shapes {
   bool has_carried = false;
   __int128 carried[4];
 
-  // `first` are the values of u -> z and z -> u, `second` those of z -> v and v -> z; `there_...` says by two bits which
-  // of them there are. All four products are taken, because which are wanted cannot be predicted.
+  // `first` are the values of u -> z and z -> u, `second` those of z -> v and v -> z; `there_...` says by two bits
+  // which of them there are. All four products are taken, because which are wanted cannot be predicted.
   void add(const double* first, std::uint32_t there_first, const double* second, std::uint32_t there_second) {
     for (std::uint32_t shape = 0; shape < 4; ++shape) {
       const std::uint32_t i = shape >> 1, j = shape & 1;
@@ -191,8 +191,7 @@ void StreamState::write_triads(std::int64_t u, std::int64_t v, float* out, std::
   const bool u_smaller = of_u.size() <= of_v.size();
   const Peers& small = u_smaller ? of_u : of_v;
   const Peers& large = u_smaller ? of_v : of_u;
-  // What each way costs, in keys that a walk over both lists compares: a key that is only looked up in the filter
-  // What a search costs, in keys compared: the filter of a list of n peers lets about n of 256 others through.
+  // What a search costs, in keys looked at: the filter of a list of n peers lets about n of 256 others through.
   const std::uint64_t passing = std::uint64_t{small.size()} * std::min(large.size(), filter_bits) / filter_bits;
   const std::uint64_t by_search = small.size() + passing * steps_of(large);
   if (by_search <= std::uint64_t{small.size()} + large.size()) {
