@@ -129,7 +129,9 @@ class StreamState {
 
   const Node& node(std::int64_t id) const { return nodes_[static_cast<std::size_t>(id)]; }
   const Node* find_node(std::int64_t id) const { return id >= 0 && id < num_nodes() ? &node(id) : nullptr; }
-  Places places_of(std::int64_t u, std::int64_t v) const { return {place_of(node(u).peers, v), place_of(node(v).peers, u)}; }
+  Places places_of(std::int64_t u, std::int64_t v) const {
+    return {place_of(node(u).peers, v), place_of(node(v).peers, u)};
+  }
   void features_of(const Node& u, const Node& v, std::int64_t t, float* out) const;
   void pair_features(std::int64_t u, std::int64_t v, const Places& places, float* out, std::int64_t& reads) const;
   Ends ends_of(std::int64_t node, const Peers& peers, std::uint32_t at) const;
