@@ -158,7 +158,7 @@ class Bench:
         Args:
             title: what a call does, with its sizes.
             contenders: calls by name, which take the number of the question that they answer.
-            baseline: whose median ratios are over.
+            baseline: whom ratios, taken for each question, are over.
             equal: says whether two answers to a question agree; every contender is compared with the first.
             calls: number of questions in a round. Each is answered by all contenders in turn before the next.
             limits: of 99th percentiles; recorded as met or missed, never an error.
@@ -179,14 +179,13 @@ class Bench:
                     start = clock()
                     contenders[name](i)
                     times[name].append(clock() - start)
-        median = {name: statistics.median(samples) for name, samples in times.items()}
         rows = {
             name: rounded(
                 {
-                    "median_s": median[name],
+                    "median_s": statistics.median(samples),
                     "min_s": min(samples),
                     "p99_s": sorted(samples)[math.ceil(0.99 * len(samples)) - 1],
-                    "ratio": median[baseline] / median[name],
+                    "ratio": statistics.median(b / s for b, s in zip(times[baseline], samples, strict=True)),
                     "calls": calls,
                 }
             )
