@@ -39,6 +39,14 @@ class Target:
     ratio: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A time in seconds below which 99 of 100 calls of ``contender`` are to stay."""
+
+    contender: str
+    p99_s: float
+
+
 @dataclass(kw_only=True)
 class Bench:
     """Collects the groups of one benchmark file.
@@ -119,7 +127,7 @@ class Bench:
             }
             if bytes_read is not None:
                 row["gb_per_s"] = bytes_read / row["median_s"] / 1e9
-            rows[name] = {key: float(f"{value:.4g}") for key, value in row.items()}
+            rows[name] = rounded(row)
         outcome = {
             "title": title,
             "baseline": list(base),
@@ -129,6 +137,69 @@ class Bench:
             "targets": [
                 {"contender": t.contender, "ratio": t.ratio, "met": rows[t.contender]["ratio"] >= t.ratio}
                 for t in targets
+            ],
+        }
+        self.groups.append(outcome)
+        report(outcome)
+        return outcome
+
+    def latencies(
+        self,
+        title: str,
+        contenders: dict[str, Callable[[int], Any]],
+        *,
+        baseline: str,
+        equal: Callable[[Any, Any], bool],
+        calls: int,
+        limits: Iterable[Limit] = (),
+    ) -> dict[str, Any]:
+        """Check and time single calls, whose slowest matter: medians and 99th percentiles over all calls.
+
+        Args:
+            title: what a call does, with its sizes.
+            contenders: calls by name, which take the number of the question that they answer.
+            baseline: whom ratios, taken for each question, are over.
+            equal: says whether two answers to a question agree; every contender is compared with the first.
+            calls: number of questions in a round. Each is answered by all contenders in turn before the next.
+            limits: of 99th percentiles; recorded as met or missed, never an error.
+        """
+        clock = CLOCKS[self.clock]
+        first, *others = contenders
+        for i in range(calls):
+            expected = contenders[first](i)
+            for name in others:
+                if not equal(expected, contenders[name](i)):
+                    raise AssertionError(f"{self.name}, {title}: {name} and {first} give different results for {i}")
+        times: dict[str, list[float]] = {name: [] for name in contenders}
+        order = list(contenders)
+        for _ in range(self.rounds):
+            for i in range(calls):
+                order = order[1:] + order[:1]
+                for name in order:
+                    start = clock()
+                    contenders[name](i)
+                    times[name].append(clock() - start)
+        rows = {
+            name: rounded(
+                {
+                    "median_s": statistics.median(samples),
+                    "min_s": min(samples),
+                    "p99_s": sorted(samples)[math.ceil(0.99 * len(samples)) - 1],
+                    "ratio": statistics.median(b / s for b, s in zip(times[baseline], samples, strict=True)),
+                    "calls": calls,
+                }
+            )
+            for name, samples in times.items()
+        }
+        outcome = {
+            "title": title,
+            "baseline": [baseline],
+            "rounds": self.rounds,
+            "results_compared": True,
+            "contenders": rows,
+            "targets": [
+                {"contender": t.contender, "p99_s": t.p99_s, "met": rows[t.contender]["p99_s"] <= t.p99_s}
+                for t in limits
             ],
         }
         self.groups.append(outcome)
@@ -150,14 +221,21 @@ class Bench:
         return path
 
 
+def rounded(row: dict[str, float]) -> dict[str, float]:
+    """Four figures of each number."""
+    return {key: float(f"{value:.4g}") for key, value in row.items()}
+
+
 def report(group: dict[str, Any]) -> None:
     """Print one group."""
     print(f"\n{group['title']}")
     for name, row in group["contenders"].items():
         rate = f"  {row['gb_per_s']:7.1f} GB/s" if "gb_per_s" in row else ""
+        rate += f"  p99 {row['p99_s'] * 1e6:9.1f} us" if "p99_s" in row else ""
         print(f"  {name:38s} {row['median_s'] * 1e6:11.1f} us  {row['ratio']:7.2f}x{rate}")
     for target in group["targets"]:
-        print(f"  {'met' if target['met'] else 'MISSED'}: {target['contender']} at least {target['ratio']}x")
+        wanted = f"p99 at most {target['p99_s'] * 1e3:g} ms" if "p99_s" in target else f"at least {target['ratio']}x"
+        print(f"  {'met' if target['met'] else 'MISSED'}: {target['contender']} {wanted}")
 
 
 def machine() -> dict[str, Any]:
@@ -171,7 +249,7 @@ def machine() -> dict[str, Any]:
                 model = line.split(":", 1)[1].strip()
                 break
     versions = {"signwise": __version__, "python": platform.python_version()}
-    for package in ("numpy", "torch", "faiss-cpu", "orjson", "scikit-learn", "torch-hd"):
+    for package in ("numpy", "torch", "faiss-cpu", "orjson", "scikit-learn", "torch-hd", "torch-geometric"):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -31,7 +31,8 @@ def table(record: dict[str, Any]) -> str:
         title = group["title"]
         for name, row in group["contenders"].items():
             mark = " (baseline)" if name in group["baseline"] else ""
-            lines.append(f"| {title} | {name}{mark} | {quantity(row['median_s'])} | {row['ratio']:.3g} |")
+            time = quantity(row["median_s"]) + (f", p99 {quantity(row['p99_s'])}" if "p99_s" in row else "")
+            lines.append(f"| {title} | {name}{mark} | {time} | {row['ratio']:.3g} |")
             title = ""
     machine, versions = record["machine"], record["machine"]["versions"]
     lines += [

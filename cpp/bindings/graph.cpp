@@ -46,14 +46,27 @@ StreamRows stream_rows(const StreamState& state, const Features& features, nb::h
   return out;
 }
 
-EventColumns event_columns(const Ids& source, const Ids& target, const Values& x, const Ids& time, const Ids& number) {
+struct EventIds {
+  const std::int64_t* source;
+  const std::int64_t* target;
+  std::int64_t n;
+};
+
+EventIds event_ids(const Ids& source, const Ids& target) {
   const std::size_t n = source.shape(0);
-  require(target.shape(0) == n && x.shape(0) == n && time.shape(0) == n && number.shape(0) == n, "the lengths differ");
+  require(target.shape(0) == n, "the lengths differ");
   for (std::size_t i = 0; i < n; ++i)
     require(source.data()[i] >= 0 && source.data()[i] < StreamState::max_nodes && target.data()[i] >= 0 &&
                 target.data()[i] < StreamState::max_nodes,
             "an id is out of range");
-  return {source.data(), target.data(), x.data(), time.data(), number.data(), length(n)};
+  return {source.data(), target.data(), length(n)};
+}
+
+EventColumns event_columns(const Ids& source, const Ids& target, const Values& x, const Ids& time, const Ids& number) {
+  const EventIds ids = event_ids(source, target);
+  const std::size_t n = source.shape(0);
+  require(x.shape(0) == n && time.shape(0) == n && number.shape(0) == n, "the lengths differ");
+  return {ids.source, ids.target, x.data(), time.data(), number.data(), ids.n};
 }
 
 PairColumns pair_columns(const Ids& source, const Ids& target, const Ids& time) {
@@ -94,10 +107,14 @@ void bind_graph(nb::module_& m) {
       .def_prop_ro("num_edges", &StreamState::num_edges)
       .def_prop_ro("bytes", &StreamState::bytes)
       .def_prop_ro("triad_reads", &StreamState::triad_reads)
-      .def("reserve", [](StreamState& state, std::int64_t nodes) {
-        require(nodes >= 0 && nodes <= StreamState::max_nodes, "the number of nodes is out of range");
-        state.reserve(nodes);
-      }, "nodes"_a)
+      .def(
+          "expect",
+          [](StreamState& state, Ids source, Ids target) {
+            const EventIds ids = event_ids(source, target);
+            nb::gil_scoped_release release;
+            state.expect(ids.source, ids.target, ids.n);
+          },
+          "source"_a.noconvert(), "target"_a.noconvert())
       .def(
           "features",
           [](const StreamState& state, Ids source, Ids target, Ids time, Features out) {

@@ -30,8 +30,8 @@ void attention_forward(const Attention& a, float* alpha, float* value, float* su
   });
 }
 
-void attention_backward(const Attention& a, const float* alpha, const AttentionGradients& gradients) {
-  active_tier()->backward(a, alpha, gradients);
+void attention_backward(const Attention& a, const AttentionGradients& gradients) {
+  active_tier()->backward(a, gradients);
 }
 
 }  // namespace signwise

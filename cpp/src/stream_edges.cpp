@@ -24,24 +24,52 @@ std::size_t as_place(double slot) {
   return place;
 }
 
-// The triads of one shape. Products are summed as multiples of 2**-96, cut towards zero: such sums are exact, so the
-// order of peers is of no matter, and 2**31 products of at most 1 stay within the range. Products from 2**-43 on lose
-// nothing. Both parts of the sum are kept in 64 bits and carried into 128 before they could overflow.
-struct Shape {
-  std::int64_t count = 0, signs = 0, high = 0, low = 0;
-  __int128 carried = 0;
+// The triads of the four shapes u->z->v; u->z, v->z; z->u, z->v; z->u, v->z. Products are summed as multiples of
+// 2**-96, cut towards zero: such sums are exact, so the order of peers is of no matter, and 2**31 products of at most 1
+// stay within the range. Products from 2**-43 on lose nothing. Both parts of a sum are kept in 64 bits and carried into
+// 128 before they could overflow.
+struct Shapes {
+  std::int64_t high[4] = {0, 0, 0, 0}, low[4] = {0, 0, 0, 0};
+  std::int32_t count[4] = {0, 0, 0, 0}, signs[4] = {0, 0, 0, 0};
+  std::uint32_t seen = 0;
+  bool has_carried = false;
+  __int128 carried[4];
 
-  void add(bool there, double product) {
-    count += there;
-    signs += there - 2 * static_cast<int>(there && std::signbit(product));
-    const double scaled = product * 0x1p53;
-    const auto whole = static_cast<std::int64_t>(scaled);
-    high += whole;
-    low += static_cast<std::int64_t>((scaled - static_cast<double>(whole)) * 0x1p43);
+  // `first` are the values of u -> z and z -> u, `second` those of z -> v and v -> z; `there_...` says by two bits
+  // which of them there are. All four products are taken, because which are wanted cannot be predicted.
+  void add(const double* first, std::uint32_t there_first, const double* second, std::uint32_t there_second) {
+    for (std::uint32_t shape = 0; shape < 4; ++shape) {
+      const std::uint32_t i = shape >> 1, j = shape & 1;
+      const double product = first[i] * second[j];
+      const std::int32_t there = (there_first >> i) & (there_second >> j) & 1;
+      std::uint64_t bits;
+      std::memcpy(&bits, &product, sizeof(bits));
+      count[shape] += there;
+      signs[shape] += -there & (1 - 2 * static_cast<std::int32_t>(bits >> 63));
+      const double scaled = product * 0x1p53;
+      const auto whole = static_cast<std::int64_t>(scaled);
+      const std::int64_t mask = -static_cast<std::int64_t>(there);
+      high[shape] += whole & mask;
+      low[shape] += static_cast<std::int64_t>((scaled - static_cast<double>(whole)) * 0x1p43) & mask;
+    }
+    if (++seen % 512 == 0) carry();
   }
   void carry() {
-    carried += static_cast<__int128>(high) * (std::int64_t{1} << 43) + low;
-    high = low = 0;
+    for (int i = 0; i < 4; ++i) {
+      const __int128 sum = static_cast<__int128>(high[i]) * (std::int64_t{1} << 43) + low[i];
+      carried[i] = has_carried ? carried[i] + sum : sum;
+      high[i] = low[i] = 0;
+    }
+    has_carried = true;
+  }
+  // The sum of a shape's products, rounded once.
+  double sum(int shape) const {
+    constexpr std::int64_t exact = std::int64_t{1} << 53;
+    if (!has_carried && high[shape] <= exact && high[shape] >= -exact)
+      return static_cast<double>(high[shape]) * 0x1p-53 + static_cast<double>(low[shape]) * 0x1p-96;
+    __int128 sum = static_cast<__int128>(high[shape]) * (std::int64_t{1} << 43) + low[shape];
+    if (has_carried) sum += carried[shape];
+    return static_cast<double>(sum) * 0x1p-96;
   }
 };
 
@@ -56,6 +84,10 @@ struct Common {
 };
 
 constexpr std::uint32_t longest_block = 128;
+
+// Keys that a search in a list that is not empty compares.
+std::uint32_t bits_of(std::uint32_t n) { return n == 0 ? 0 : 32 - static_cast<std::uint32_t>(__builtin_clz(n)); }
+std::uint32_t steps_of(const Peers& peers) { return bits_of(peers.sorted) + bits_of(peers.tail); }
 
 using Lanes = std::uint32_t __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -105,128 +137,114 @@ void merge_runs(const Run& a, const Run& b, const Visit& visit) {
   }
 }
 
-// The same by a search in b for each peer of a.
+// The same for all peers of two lists: each peer of a that the filter of b lets through is searched in b. Returns the
+// keys compared.
 template <class Visit>
-void search_runs(const Run& a, const Run& b, const Visit& visit) {
-  Common found[longest_block];
-  for (std::uint32_t begin = 0; begin < a.size; begin += longest_block) {
-    const std::uint32_t end = std::min(a.size, begin + longest_block);
+std::int64_t search(const Peers& a, const Peers& b, const PeerFilter& filter, const Visit& visit) {
+  std::int64_t searched = 0;
+  for (std::uint32_t begin = 0; begin < a.size(); begin += longest_block) {
+    const std::uint32_t end = std::min(a.size(), begin + longest_block);
+    std::uint32_t kept[longest_block];
     std::uint32_t hits = 0;
     for (std::uint32_t i = begin; i < end; ++i) {
-      const std::uint32_t at = std::min(lower_bound(b.keys, b.size, a.keys[i] & ~both_bits), b.size - 1);
-      found[hits] = {i, at};
-      hits += b.keys[at] >> 2 == a.keys[i] >> 2;
+      kept[hits] = i;
+      hits += filter.may_have(a.keys[i] >> 2);
     }
-    for (std::uint32_t k = 0; k < hits; ++k) visit(a.first + found[k].in_a, b.first + found[k].in_b);
+    Common found[longest_block];
+    std::uint32_t n = 0;
+    for (std::uint32_t k = 0; k < hits; ++k) {
+      const Place place = place_of(b, a.keys[kept[k]] >> 2);
+      found[n] = {kept[k], place.at};
+      n += place.there;
+    }
+    for (std::uint32_t k = 0; k < n; ++k) visit(found[k].in_a, found[k].in_b);
+    searched += hits;
   }
-}
-
-// Visits the common peers of two runs, the first not longer than the second, and returns how many keys it compared:
-// at most twice the smaller length times the steps of a search in the larger. Walking takes half as long a key.
-template <class Visit>
-std::int64_t intersect_runs(const Run& a, const Run& b, const Visit& visit) {
-  const std::uint64_t by_search = std::uint64_t{a.size} * (33 - static_cast<std::uint32_t>(__builtin_clz(b.size)));
-  const std::uint64_t by_merge = std::uint64_t{a.size} + b.size;
-  if (by_merge < 2 * by_search) {
-    merge_runs(a, b, visit);
-    return static_cast<std::int64_t>(by_merge);
-  }
-  search_runs(a, b, visit);
-  return static_cast<std::int64_t>(by_search);
+  return std::int64_t{a.size()} + searched * steps_of(b);
 }
 
 }  // namespace
 
-bool StreamState::edge_value(std::int64_t u, std::int64_t v, double& x) const {
-  const Peers& of_u = nodes_[static_cast<std::size_t>(u)].peers;
-  const Peers& of_v = nodes_[static_cast<std::size_t>(v)].peers;
-  const bool by_u = of_u.size() <= of_v.size();
-  const Peers& peers = by_u ? of_u : of_v;
-  if (peers.size() == 0) return false;
-  const std::uint32_t at = find(peers, by_u ? v : u);
-  if (at == not_found) return false;
-  const Ends ends = ends_of(by_u ? u : v, peers, at);
-  x = ends.x[by_u ? 0 : 1];
-  return ends.there[by_u ? 0 : 1];
-}
-
 StreamState::Ends StreamState::ends_of(std::int64_t node, const Peers& peers, std::uint32_t at) const {
-  const std::uint32_t key = peers.keys()[at];
-  const double slot = peers.slots[at];
-  if ((key & both_bits) == both_bits) {
-    const PairValues& pair = pairs_[as_place(slot)];
-    const bool up = node < static_cast<std::int64_t>(key >> 2);
-    return {{true, true}, {up ? pair.up : pair.down, up ? pair.down : pair.up}};
-  }
-  const bool out = (key & out_bit) != 0;
-  return {{out, !out}, {out ? slot : 0.0, out ? 0.0 : slot}};
+  const std::uint32_t key = peers.keys[at];
+  const double slot = peers.slots()[at];
+  const double once[2] = {slot, slot};
+  // Without a branch: whether an edge has an answer cannot be predicted. Where it has none, the value of the other
+  // direction stands for the one that is not there.
+  const double* values = once;
+  if ((key & both_bits) == both_bits) values = &pairs_[as_place(slot)].up;
+  const bool down = node > static_cast<std::int64_t>(key >> 2);
+  return {key & both_bits, {values[down], values[!down]}};
 }
 
 void StreamState::write_triads(std::int64_t u, std::int64_t v, float* out, std::int64_t& reads) const {
-  const Peers& of_u = nodes_[static_cast<std::size_t>(u)].peers;
-  const Peers& of_v = nodes_[static_cast<std::size_t>(v)].peers;
+  const Peers& of_u = node(u).peers;
+  const Peers& of_v = node(v).peers;
   if (of_u.size() == 0 || of_v.size() == 0) return;
-  Shape shapes[4];
-  std::uint32_t seen = 0;
-  const auto add = [&](std::uint32_t at_u, std::uint32_t at_v) __attribute__((noinline)) {
+  Shapes shapes;
+  const auto add = [&](std::uint32_t at_u, std::uint32_t at_v) {
     const Ends first = ends_of(u, of_u, at_u), second = ends_of(v, of_v, at_v);
-    // u->z->v; u->z, v->z; z->u, z->v; z->u, v->z
-    shapes[0].add(first.there[0] && second.there[1], first.x[0] * second.x[1]);
-    shapes[1].add(first.there[0] && second.there[0], first.x[0] * second.x[0]);
-    shapes[2].add(first.there[1] && second.there[1], first.x[1] * second.x[1]);
-    shapes[3].add(first.there[1] && second.there[0], first.x[1] * second.x[0]);
-    if (++seen % 512 == 0)
-      for (Shape& shape : shapes) shape.carry();
+    const double from_z[2] = {second.x[1], second.x[0]};
+    shapes.add(first.x, first.there, from_z, second.there << 1 | second.there >> 1);
   };
-  const Run runs_u[2] = {{of_u.keys(), 0, of_u.sorted}, {of_u.keys() + of_u.sorted, of_u.sorted, of_u.tail}};
-  const Run runs_v[2] = {{of_v.keys(), 0, of_v.sorted}, {of_v.keys() + of_v.sorted, of_v.sorted, of_v.tail}};
-  for (const Run& a : runs_u) {
-    for (const Run& b : runs_v) {
-      if (a.size == 0 || b.size == 0) continue;
-      if (a.size <= b.size) {
-        reads += intersect_runs(a, b, add);
-      } else {
-        reads += intersect_runs(b, a, [&](std::uint32_t at_v, std::uint32_t at_u) { add(at_u, at_v); });
+  const auto swapped = [&](std::uint32_t at_v, std::uint32_t at_u) { add(at_u, at_v); };
+  const bool u_smaller = of_u.size() <= of_v.size();
+  const Peers& small = u_smaller ? of_u : of_v;
+  const Peers& large = u_smaller ? of_v : of_u;
+  // What a search costs, in keys looked at: the filter of a list of n peers lets about n of 256 others through.
+  const std::uint64_t passing = std::uint64_t{small.size()} * std::min(large.size(), filter_bits) / filter_bits;
+  const std::uint64_t by_search = small.size() + passing * steps_of(large);
+  if (by_search <= std::uint64_t{small.size()} + large.size()) {
+    reads += u_smaller ? search(of_u, of_v, node(v).filter, add) : search(of_v, of_u, node(u).filter, swapped);
+  } else {
+    const Run runs_u[2] = {{of_u.keys, 0, of_u.sorted}, {of_u.keys + of_u.sorted, of_u.sorted, of_u.tail}};
+    const Run runs_v[2] = {{of_v.keys, 0, of_v.sorted}, {of_v.keys + of_v.sorted, of_v.sorted, of_v.tail}};
+    for (const Run& a : runs_u) {
+      for (const Run& b : runs_v) {
+        if (a.size == 0 || b.size == 0) continue;
+        merge_runs(a, b, add);
+        reads += std::int64_t{a.size} + b.size;
       }
     }
   }
-  if (seen == 0) return;
-  for (Shape& shape : shapes) {
-    shape.carry();
-    *out++ = static_cast<float>(shape.count);
-    *out++ = static_cast<float>(static_cast<double>(shape.carried) * 0x1p-96);
-    *out++ = static_cast<float>(shape.signs);
+  if (shapes.seen == 0) return;
+  for (int i = 0; i < 4; ++i) {
+    if (shapes.count[i] == 0) continue;
+    out[3 * i] = static_cast<float>(shapes.count[i]);
+    out[3 * i + 1] = static_cast<float>(shapes.sum(i));
+    out[3 * i + 2] = static_cast<float>(shapes.signs[i]);
   }
 }
 
-void StreamState::set_edge(std::int64_t u, std::int64_t v, double x) {
+void StreamState::set_edge(std::int64_t u, std::int64_t v, double x, const Places& places) {
   Peers& of_u = nodes_[static_cast<std::size_t>(u)].peers;
   Peers& of_v = nodes_[static_cast<std::size_t>(v)].peers;
-  const std::uint32_t at_u = of_u.size() == 0 ? not_found : find(of_u, v);
-  if (at_u == not_found) {
-    insert(of_u, v, out_bit, x);
-    insert(of_v, u, in_bit, x);
+  const std::uint32_t at_u = places.v_of_u.at, at_v = places.u_of_v.at;
+  if (!places.v_of_u.there) {
+    nodes_[static_cast<std::size_t>(u)].filter.add(v);
+    nodes_[static_cast<std::size_t>(v)].filter.add(u);
+    insert(of_u, at_u, v, out_bit, x);
+    insert(of_v, at_v, u, in_bit, x);
     edges_ += 1;
     return;
   }
-  const std::uint32_t directions = of_u.keys()[at_u] & both_bits;
+  const std::uint32_t directions = of_u.keys[at_u] & both_bits;
   if (directions == both_bits) {
-    PairValues& pair = pairs_[as_place(of_u.slots[at_u])];
+    PairValues& pair = pairs_[as_place(of_u.slots()[at_u])];
     (u < v ? pair.up : pair.down) = x;
     return;
   }
-  const std::uint32_t at_v = find(of_v, u);
   if (directions == out_bit) {
-    of_u.slots[at_u] = of_v.slots[at_v] = x;
+    of_u.slots()[at_u] = of_v.slots()[at_v] = x;
     return;
   }
   // The answer of an edge: both values move to a place that both ends name.
-  const double back = of_u.slots[at_u];
+  const double back = of_u.slots()[at_u];
   if (pairs_.size() == pairs_.capacity()) pairs_.reserve(pairs_.size() + pairs_.size() / 4 + 16);
   pairs_.push_back(u < v ? PairValues{x, back} : PairValues{back, x});
-  of_u.slots[at_u] = of_v.slots[at_v] = as_slot(pairs_.size() - 1);
-  of_u.keys()[at_u] |= both_bits;
-  of_v.keys()[at_v] |= both_bits;
+  of_u.slots()[at_u] = of_v.slots()[at_v] = as_slot(pairs_.size() - 1);
+  of_u.keys[at_u] |= both_bits;
+  of_v.keys[at_v] |= both_bits;
   edges_ += 1;
 }
 
@@ -244,11 +262,11 @@ void StreamState::save(const StoredState& out) const {
     const Peers& peers = node.peers;
     std::uint32_t a = 0, b = peers.sorted;
     while (a < peers.sorted || b < peers.size()) {
-      const bool from_run = b == peers.size() || (a < peers.sorted && peers.keys()[a] < peers.keys()[b]);
+      const bool from_run = b == peers.size() || (a < peers.sorted && peers.keys[a] < peers.keys[b]);
       const std::uint32_t at = from_run ? a++ : b++;
-      if ((peers.keys()[at] & out_bit) == 0) continue;
+      if ((peers.keys[at] & out_bit) == 0) continue;
       out.edge_source[edge] = static_cast<std::int32_t>(i);
-      out.edge_target[edge] = static_cast<std::int32_t>(peers.keys()[at] >> 2);
+      out.edge_target[edge] = static_cast<std::int32_t>(peers.keys[at] >> 2);
       out.edge_x[edge] = ends_of(i, peers, at).x[0];
       ++edge;
     }
@@ -260,6 +278,7 @@ void StreamState::save(const StoredState& out) const {
 }
 
 void StreamState::load(const StoredState& stored, std::int64_t nodes, std::int64_t edges) {
+  num_nodes_ = nodes;
   nodes_.resize(static_cast<std::size_t>(nodes));
   rings_.resize(static_cast<std::size_t>(nodes * ring_));
   for (std::int64_t i = 0; i < nodes; ++i) {
@@ -277,7 +296,10 @@ void StreamState::load(const StoredState& stored, std::int64_t nodes, std::int64
           row.time[k], row.event[k], static_cast<std::uint32_t>(row.peer[k] << 1) | (row.role[k] > 0 ? 1u : 0u),
           row.x[k]};
   }
-  for (std::int64_t e = 0; e < edges; ++e) set_edge(stored.edge_source[e], stored.edge_target[e], stored.edge_x[e]);
+  for (std::int64_t e = 0; e < edges; ++e) {
+    const std::int64_t u = stored.edge_source[e], v = stored.edge_target[e];
+    set_edge(u, v, stored.edge_x[e], places_of(u, v));
+  }
   events_ = stored.totals[0];
   positive_ = stored.totals[1];
   total_x_ = *stored.total_x;

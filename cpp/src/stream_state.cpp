@@ -7,21 +7,8 @@ namespace signwise {
 
 namespace {
 
-constexpr double day = 86400.0;
-constexpr std::int64_t ahead_node = 12, ahead_peers = 6;
-
-// log1p of the counts that most nodes have.
-struct SmallLogs {
-  float values[4096];
-  SmallLogs() {
-    for (int i = 0; i < 4096; ++i) values[i] = static_cast<float>(std::log1p(static_cast<double>(i)));
-  }
-};
-
-float log1p_count(std::int64_t count) {
-  static const SmallLogs logs;
-  return count < 4096 ? logs.values[count] : static_cast<float>(std::log1p(static_cast<double>(count)));
-}
+// Events between the present one and that whose nodes, and whose lists of peers, are asked for.
+constexpr std::int64_t ahead_node = 16, ahead_peers = 8;
 
 }  // namespace
 
@@ -34,67 +21,9 @@ StreamState::~StreamState() {
 std::int64_t StreamState::bytes() const {
   std::size_t total = sizeof(*this) + nodes_.capacity() * sizeof(Node) + rings_.capacity() * sizeof(RingEntry) +
                       pairs_.capacity() * sizeof(PairValues) + expected_.capacity() * sizeof(double);
-  for (const Node& node : nodes_) total += node.peers.capacity * (sizeof(double) + sizeof(std::uint32_t));
+  for (const auto& block : blocks_) total += block.capacity() * sizeof(std::uint64_t);
+  for (const Node& node : nodes_) total += node.peers.lent ? 0 : node.peers.capacity * entry_bytes;
   return static_cast<std::int64_t>(total);
-}
-
-void StreamState::features(const PairColumns& pairs, float* out) const {
-  std::int64_t reads = 0;
-  for (std::int64_t i = 0; i < pairs.n; ++i)
-    features_of(pairs.source[i], pairs.target[i], pairs.time[i], out + i * features_per_pair, reads);
-  triad_reads_.fetch_add(reads, std::memory_order_relaxed);
-}
-
-void StreamState::features_of(std::int64_t u, std::int64_t v, std::int64_t t, float* out, std::int64_t& reads) const {
-  static const Node unseen;
-  const Node* known_u = find_node(u);
-  const Node* known_v = find_node(v);
-  const Node& a = known_u != nullptr ? *known_u : unseen;
-  const Node& b = known_v != nullptr ? *known_v : unseen;
-  const double events = static_cast<double>(events_);
-  const double g = (total_x_ + 0.1) / (events + 1.0);
-  const double base = (static_cast<double>(positive_) + 9.0) / (events + 10.0);
-  const auto mean = [g](double sum, std::int64_t n) {
-    return static_cast<float>((sum + 3.0 * g) / static_cast<double>(n + 3));
-  };
-  const auto rate = [base](std::int64_t positive, std::int64_t n) {
-    return static_cast<float>((static_cast<double>(positive) + 2.0 * base) / static_cast<double>(n + 2));
-  };
-  const auto lag = [this, t](std::int64_t n, std::int64_t last) {
-    if (n == 0) return 0.0f;
-    // Unsigned, because the times of a stream may be further apart than int64 reaches.
-    const auto ticks = static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(last);
-    return static_cast<float>(std::log1p(static_cast<double>(ticks) * tick_seconds_ / day));
-  };
-  for (int i = 0; i < 2; ++i) {
-    out[i] = log1p_count(a.given[i]);
-    out[2 + i] = log1p_count(a.received[i]);
-    out[4 + i] = log1p_count(b.given[i]);
-    out[6 + i] = log1p_count(b.received[i]);
-  }
-  const std::int64_t given_u = a.all_given(), received_u = a.all_received();
-  const std::int64_t given_v = b.all_given(), received_v = b.all_received();
-  out[8] = mean(a.given_x, given_u);
-  out[9] = mean(b.received_x, received_v);
-  out[10] = mean(a.received_x, received_u);
-  out[11] = mean(b.given_x, given_v);
-  out[12] = static_cast<float>(a.residual / static_cast<double>(given_u + 3));
-  out[13] = rate(a.given[0], given_u);
-  out[14] = rate(b.received[0], received_v);
-  out[15] = rate(a.received[0], received_u);
-  out[16] = rate(b.given[0], given_v);
-  out[17] = out[18] = 0.0f;
-  out[19] = static_cast<float>(base);
-  out[20] = lag(given_u, a.last_given);
-  out[21] = lag(received_v, b.last_received);
-  std::fill(out + 22, out + features_per_pair, 0.0f);
-  if (known_u == nullptr || known_v == nullptr || u == v) return;
-  double reverse;
-  if (edge_value(v, u, reverse)) {
-    out[17] = static_cast<float>(reverse);
-    out[18] = 1.0f;
-  }
-  write_triads(u, v, out + 22, reads);
 }
 
 void StreamState::neighbors(const std::int64_t* nodes, std::int64_t n, const RingRows& out) const {
@@ -121,6 +50,18 @@ void StreamState::read_ring(std::int64_t node, const RingRows& out) const {
   }
 }
 
+void StreamState::read_rings(std::int64_t u, std::int64_t v, std::int64_t row, const StreamRows& out) const {
+  if (out.rings.peer == nullptr) return;
+  read_ring(u, out.rings.from((2 * row) * ring_));
+  read_ring(v, out.rings.from((2 * row + 1) * ring_));
+}
+
+void StreamState::ask(const PairColumns& queries, std::int64_t row, const StreamRows& out, std::int64_t& reads) const {
+  const std::int64_t u = queries.source[row], v = queries.target[row];
+  if (out.features != nullptr) read(u, v, queries.time[row], out.features + row * features_per_pair, reads);
+  read_rings(u, v, row, out);
+}
+
 void StreamState::commit(const EventColumns& events) {
   grow(events);
   for (std::int64_t begin = 0, end; begin < events.n; begin = end) {
@@ -138,8 +79,8 @@ void StreamState::stream(const EventColumns& events, std::int64_t first_event, c
     const std::int64_t t = events.time[begin];
     end = begin + 1;
     while (end < events.n && events.time[end] == t) ++end;
-    for (; asked < queries.n && queries.time[asked] <= t; ++asked)
-      read(queries.source[asked], queries.target[asked], queries.time[asked], asked, query_out, reads);
+    for (; asked < queries.n && queries.time[asked] <= t; ++asked) ask(queries, asked, query_out, reads);
+    Places places{};
     for (std::int64_t i = begin; i < end; ++i) {
       if (i + ahead_node < events.n) {
         prefetch_node(events.source[i + ahead_node]);
@@ -147,69 +88,111 @@ void StreamState::stream(const EventColumns& events, std::int64_t first_event, c
         prefetch_peers(events.source[i + ahead_peers]);
         prefetch_peers(events.target[i + ahead_peers]);
       }
-      read(events.source[i], events.target[i], t, events.number[i], out, reads);
+      const std::int64_t u = events.source[i], v = events.target[i], row = events.number[i];
+      if (u != v) places = places_of(u, v);
+      if (out.features != nullptr) {
+        float* features = out.features + row * features_per_pair;
+        features_of(node(u), node(v), t, features);
+        if (u != v) pair_features(u, v, places, features, reads);
+      }
+      read_rings(u, v, row, out);
     }
-    apply(events, begin, end, first_event);
+    // Most groups are of one event, whose places in the lists are known by now.
+    if (end - begin == 1) {
+      apply_event(events, begin, first_event, expected_of(node(events.target[begin])), places);
+    } else {
+      apply(events, begin, end, first_event);
+    }
   }
-  for (; asked < queries.n; ++asked)
-    read(queries.source[asked], queries.target[asked], queries.time[asked], asked, query_out, reads);
+  for (; asked < queries.n; ++asked) ask(queries, asked, query_out, reads);
   triad_reads_.fetch_add(reads, std::memory_order_relaxed);
 }
 
-void StreamState::read(std::int64_t u, std::int64_t v, std::int64_t t, std::int64_t row, const StreamRows& out,
-                       std::int64_t& reads) const {
-  if (out.features != nullptr) features_of(u, v, t, out.features + row * features_per_pair, reads);
-  if (out.rings.peer != nullptr) {
-    read_ring(u, out.rings.from((2 * row) * ring_));
-    read_ring(v, out.rings.from((2 * row + 1) * ring_));
+void StreamState::expect(const std::int64_t* source, const std::int64_t* target, std::int64_t n) {
+  std::int64_t nodes = static_cast<std::int64_t>(nodes_.size());
+  for (std::int64_t i = 0; i < n; ++i) nodes = std::max({nodes, source[i] + 1, target[i] + 1});
+  nodes_.resize(static_cast<std::size_t>(nodes));
+  rings_.resize(static_cast<std::size_t>(nodes * ring_));
+  std::vector<std::uint16_t> events(static_cast<std::size_t>(nodes));
+  const auto count = [&](std::int64_t id) {
+    std::uint16_t& of_node = events[static_cast<std::size_t>(id)];
+    of_node = static_cast<std::uint16_t>(of_node + (of_node < one_run));
+  };
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (source[i] == target[i]) continue;
+    count(source[i]);
+    count(target[i]);
   }
-}
-
-void StreamState::reserve(std::int64_t nodes) {
-  nodes_.reserve(static_cast<std::size_t>(nodes));
-  rings_.reserve(static_cast<std::size_t>(nodes * ring_));
+  // A list of a node without one has room for as many peers as the node has events, up to one run, as long as it
+  // is not known how many of them repeat a pair.
+  const auto room = [&](std::int64_t id) {
+    const std::uint32_t of_node = events[static_cast<std::size_t>(id)];
+    return node(id).peers.capacity == 0 ? (of_node + 1) / 2 * 2 : 0;
+  };
+  std::size_t entries = 0;
+  for (std::int64_t id = 0; id < nodes; ++id) entries += room(id);
+  if (entries == 0) return;
+  blocks_.emplace_back(entries * entry_bytes / sizeof(std::uint64_t));
+  auto* free = reinterpret_cast<char*>(blocks_.back().data());
+  for (std::int64_t id = 0; id < nodes; ++id) {
+    const std::uint32_t capacity = room(id);
+    if (capacity == 0) continue;
+    Peers& peers = nodes_[static_cast<std::size_t>(id)].peers;
+    peers.keys = reinterpret_cast<std::uint32_t*>(free);
+    peers.capacity = capacity;
+    peers.lent = true;
+    free += capacity * entry_bytes;
+  }
 }
 
 void StreamState::grow(const EventColumns& events) {
   std::int64_t nodes = num_nodes();
   for (std::int64_t i = 0; i < events.n; ++i) nodes = std::max({nodes, events.source[i] + 1, events.target[i] + 1});
-  if (nodes == num_nodes()) return;
+  num_nodes_ = nodes;
   const auto wanted = static_cast<std::size_t>(nodes);
-  if (wanted > nodes_.capacity()) reserve(static_cast<std::int64_t>(std::max(wanted, 2 * nodes_.capacity())));
+  if (wanted <= nodes_.size()) return;
+  if (wanted > nodes_.capacity()) {
+    const std::size_t room = std::max(wanted, 2 * nodes_.capacity());
+    nodes_.reserve(room);
+    rings_.reserve(room * static_cast<std::size_t>(ring_));
+  }
   rings_.resize(wanted * static_cast<std::size_t>(ring_));
   nodes_.resize(wanted);
 }
 
 void StreamState::apply(const EventColumns& events, std::int64_t begin, std::int64_t end, std::int64_t first_event) {
   // Residuals are against what the ratee had received before the whole group.
-  const double g = (total_x_ + 0.1) / (static_cast<double>(events_) + 1.0);
   expected_.clear();
+  for (std::int64_t i = begin; i < end; ++i) expected_.push_back(expected_of(node(events.target[i])));
   for (std::int64_t i = begin; i < end; ++i) {
-    const Node& v = nodes_[static_cast<std::size_t>(events.target[i])];
-    expected_.push_back((v.received_x + 3.0 * g) / static_cast<double>(v.all_received() + 3));
+    const std::int64_t u = events.source[i], v = events.target[i];
+    apply_event(events, i, first_event, expected_[static_cast<std::size_t>(i - begin)],
+                u != v ? places_of(u, v) : Places{});
   }
-  for (std::int64_t i = begin; i < end; ++i) {
-    const double x = events.x[i];
-    const std::int64_t u = events.source[i], v = events.target[i], t = events.time[i];
-    const std::int64_t event = first_event + events.number[i];
-    if (u != v) set_edge(u, v, x);
-    // The sign bit, which a value that underflows to zero keeps.
-    const int negative = std::signbit(x) ? 1 : 0;
-    Node& rater = nodes_[static_cast<std::size_t>(u)];
-    push(u, {t, event, static_cast<std::uint32_t>(v << 1) | 1u, static_cast<float>(x)});
-    rater.given[negative] += 1;
-    rater.given_x += x;
-    rater.residual += x - expected_[static_cast<std::size_t>(i - begin)];
-    rater.last_given = t;
-    Node& ratee = nodes_[static_cast<std::size_t>(v)];
-    push(v, {t, event, static_cast<std::uint32_t>(u << 1), static_cast<float>(x)});
-    ratee.received[negative] += 1;
-    ratee.received_x += x;
-    ratee.last_received = t;
-    events_ += 1;
-    positive_ += 1 - negative;
-    total_x_ += x;
-  }
+}
+
+void StreamState::apply_event(const EventColumns& events, std::int64_t i, std::int64_t first_event, double expected,
+                              const Places& places) {
+  const double x = events.x[i];
+  const std::int64_t u = events.source[i], v = events.target[i], t = events.time[i];
+  const std::int64_t event = first_event + events.number[i];
+  if (u != v) set_edge(u, v, x, places);
+  // The sign bit, which a value that underflows to zero keeps.
+  const int negative = std::signbit(x) ? 1 : 0;
+  Node& rater = nodes_[static_cast<std::size_t>(u)];
+  push(u, {t, event, static_cast<std::uint32_t>(v << 1) | 1u, static_cast<float>(x)});
+  rater.given[negative] += 1;
+  rater.given_x += x;
+  rater.residual += x - expected;
+  rater.last_given = t;
+  Node& ratee = nodes_[static_cast<std::size_t>(v)];
+  push(v, {t, event, static_cast<std::uint32_t>(u << 1), static_cast<float>(x)});
+  ratee.received[negative] += 1;
+  ratee.received_x += x;
+  ratee.last_received = t;
+  events_ += 1;
+  positive_ += 1 - negative;
+  total_x_ += x;
 }
 
 void StreamState::push(std::int64_t node, const RingEntry& entry) {
@@ -220,17 +203,15 @@ void StreamState::push(std::int64_t node, const RingEntry& entry) {
 }
 
 void StreamState::prefetch_node(std::int64_t id) const {
-  const auto* node = reinterpret_cast<const char*>(&nodes_[static_cast<std::size_t>(id)]);
-  __builtin_prefetch(node);
-  __builtin_prefetch(node + sizeof(Node) - 1);
+  const auto* at = reinterpret_cast<const char*>(&node(id));
+  __builtin_prefetch(at);
+  __builtin_prefetch(at + sizeof(Node) - 1);
 }
 
+// The first cache lines of a list hold all of most lists. A list that is not there is at address 0, and asking for that
+// is harmless.
 void StreamState::prefetch_peers(std::int64_t id) const {
-  const Peers& peers = nodes_[static_cast<std::size_t>(id)].peers;
-  if (peers.capacity == 0) return;
-  const auto* keys = reinterpret_cast<const char*>(peers.keys());
-  const std::size_t size = std::min<std::size_t>(peers.size() * sizeof(std::uint32_t), 512);
-  for (std::size_t at = 0; at < size; at += 64) __builtin_prefetch(keys + at);
+  const auto* keys = reinterpret_cast<const char*>(node(id).peers.keys);
+  for (std::size_t at = 0; at < 384; at += 64) __builtin_prefetch(keys + at);
 }
-
 }  // namespace signwise

@@ -2,7 +2,7 @@ import json
 from contextlib import contextmanager
 
 import pytest
-from benchmarks._runner import Bench, Contender, Target
+from benchmarks._runner import Bench, Contender, Limit, Target
 
 from benchmarks import _discovery, _runner, _tables
 
@@ -79,6 +79,34 @@ def test_the_file_and_its_table(clock, tmp_path, monkeypatch):
     assert fresh.endswith("<!-- end -->\nafter\n")
     assert "old" not in fresh
     assert _tables.refreshed(fresh) == fresh
+
+
+def test_latencies_have_a_slowest_hundredth(clock, tmp_path, monkeypatch):
+    def sometimes_slow(i):
+        return clock(1.0 if i == 7 else 0.5)()
+
+    bench = Bench(name="x_y", rounds=2)
+    group = bench.latencies(
+        "one call",
+        {"even": lambda _: clock(2.0)(), "uneven": sometimes_slow},
+        baseline="even",
+        equal=lambda x, y: x == y,
+        calls=50,
+        limits=[Limit(contender="uneven", p99_s=1.0), Limit(contender="uneven", p99_s=0.9)],
+    )
+    row = group["contenders"]["uneven"]
+    assert (row["median_s"], row["p99_s"], row["ratio"]) == (0.5, 1.0, 4.0)
+    assert [target["met"] for target in group["targets"]] == [True, False]
+    monkeypatch.setattr(_tables, "RESULTS", tmp_path)
+    bench.write(tmp_path / "x_y.json")
+    table = _tables.table(json.loads((tmp_path / "x_y.json").read_text()))
+    assert "|  | uneven | 500 ms, p99 1 s | 4 |" in table
+
+
+def test_latencies_of_different_answers_are_an_error(clock):
+    calls = {"a": lambda i: i, "b": lambda i: 0}
+    with pytest.raises(AssertionError, match="b and a give different results for 1"):
+        Bench(name="x_y").latencies("one call", calls, baseline="a", equal=lambda x, y: x == y, calls=3)
 
 
 def test_names():

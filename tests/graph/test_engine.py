@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from signwise import _native
 from signwise.events import EventStream
 from signwise.graph import Queries, SignedState, replay_stream
+from signwise.graph._state import tie_order
 
 from ..oracles import graph as oracle
 
@@ -282,6 +283,43 @@ def test_times_may_be_as_far_apart_as_ticks_go(form):
     assert state.features([0], [1], highest)[0, 20:22].tolist() == [np.float32(lag)] * 2
     state.commit([1], [0], [1.0], highest)
     assert state.neighbors([0]).time[0, :2].tolist() == [highest, lowest]
+
+
+@native
+def test_lags_of_every_size_round_as_log1p_does():
+    """From a millionth of a second to the longest that ticks can tell, the next floats and around them included."""
+    rng = np.random.default_rng(13)
+    lags = np.unique(np.concatenate([2.0 ** rng.uniform(0, 63, 20_000), np.arange(2000.0), [86_400e6 / 2**7]]))
+    for tick_seconds in (1e-6, 1.0, 1e12):
+        state = SignedState(tick_seconds=tick_seconds)
+        state.commit([0], [1], [1.0], -1)
+        time = lags.astype(np.int64)
+        seen = state.features(np.zeros(len(time), int), np.ones(len(time), int), time)[:, 20:22]
+        expected = [np.float32(math.log1p(t * tick_seconds / 86_400.0)) for t in (time.astype(object) + 1)]
+        np.testing.assert_array_equal(seen[:, 0], expected)
+        np.testing.assert_array_equal(seen[:, 1], expected)
+
+
+@native
+def test_streaming_onto_a_state_equals_committing():
+    """The room that a stream asks for beforehand, on top of lists that are there, changes nothing."""
+    source, target, x, time = columns(**SHAPES["hubs"], seed=14)
+    cut = int(np.searchsorted(time, time[1000]))
+    states = []
+    for streamed in (False, True):
+        state = SignedState(tick_seconds=1.0, ring=3)
+        state.commit(source[:cut], target[:cut], x[:cut], time[:cut])
+        if streamed:
+            number = np.arange(len(time) - cut)
+            order = tie_order(source[cut:], target[cut:], x[cut:], time[cut:], None)
+            rest = tuple(np.ascontiguousarray(c[cut:][order]) for c in (source, target, x, time))
+            none = (np.zeros(0, np.int64),) * 3
+            state._engine.stream(rest, number[order], none, want_features=True, want_neighbors=False)
+        else:
+            state.commit(source[cut:], target[cut:], x[cut:], time[cut:])
+        states.append({name: a for name, a in state.export().items() if name != "sealed_time"})
+    for name in states[0]:
+        assert states[0][name].tobytes() == states[1][name].tobytes(), name
 
 
 def test_an_event_with_oneself_counts_in_both_roles_and_has_no_triad(form):

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "signwise/large_pages.hpp"
 #include "signwise/stream_peers.hpp"
 
 namespace signwise {
@@ -70,7 +71,7 @@ class StreamState {
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;
 
-  std::int64_t num_nodes() const { return static_cast<std::int64_t>(nodes_.size()); }
+  std::int64_t num_nodes() const { return num_nodes_; }
   std::int64_t num_events() const { return events_; }
   std::int64_t num_edges() const { return edges_; }
   std::int64_t ring() const { return ring_; }
@@ -78,8 +79,8 @@ class StreamState {
   // Entries of lists of peers that the triads of all features so far have compared.
   std::int64_t triad_reads() const { return triad_reads_.load(std::memory_order_relaxed); }
 
-  // Makes room for nodes that are known to come; without it the room doubles when it is short.
-  void reserve(std::int64_t nodes);
+  // Makes room for events that are known to come, in few large blocks; without it the room grows when it is short.
+  void expect(const std::int64_t* source, const std::int64_t* target, std::int64_t n);
   void features(const PairColumns& pairs, float* out) const;
   void neighbors(const std::int64_t* nodes, std::int64_t n, const RingRows& out) const;
   void commit(const EventColumns& events);
@@ -91,12 +92,14 @@ class StreamState {
   void load(const StoredState& stored, std::int64_t nodes, std::int64_t edges);
 
  private:
-  struct Node {
+  // Two cache lines.
+  struct alignas(64) Node {
     std::int64_t given[2] = {0, 0};     // O+, O-
     std::int64_t received[2] = {0, 0};  // I+, I-
     double given_x = 0, received_x = 0, residual = 0;
     std::int64_t last_given = 0, last_received = 0;
     Peers peers;
+    PeerFilter filter;
 
     std::int64_t all_given() const { return given[0] + given[1]; }
     std::int64_t all_received() const { return received[0] + received[1]; }
@@ -112,36 +115,52 @@ class StreamState {
     double up, down;  // of lower id -> higher id, and back
   };
 
-  // The edges node -> peer and peer -> node of an entry; 0 where there is none.
+  // Where the ends of a pair u, v are in each other's lists; of no meaning where u is v.
+  struct Places {
+    Place v_of_u, u_of_v;
+  };
+
+  // The values node -> peer and peer -> node of an entry; `there` says by out_bit and in_bit which of them there are,
+  // and the other is of no meaning.
   struct Ends {
-    bool there[2];
+    std::uint32_t there;
     double x[2];
   };
 
-  const Node* find_node(std::int64_t id) const {
-    return id >= 0 && id < num_nodes() ? &nodes_[static_cast<std::size_t>(id)] : nullptr;
+  const Node& node(std::int64_t id) const { return nodes_[static_cast<std::size_t>(id)]; }
+  const Node* find_node(std::int64_t id) const { return id >= 0 && id < num_nodes() ? &node(id) : nullptr; }
+  Places places_of(std::int64_t u, std::int64_t v) const {
+    return {place_of(node(u).peers, v), place_of(node(v).peers, u)};
   }
-  void features_of(std::int64_t u, std::int64_t v, std::int64_t t, float* out, std::int64_t& reads) const;
-  // The newest value of u -> v, if there is one.
-  bool edge_value(std::int64_t u, std::int64_t v, double& x) const;
+  void features_of(const Node& u, const Node& v, std::int64_t t, float* out) const;
+  void pair_features(std::int64_t u, std::int64_t v, const Places& places, float* out, std::int64_t& reads) const;
   Ends ends_of(std::int64_t node, const Peers& peers, std::uint32_t at) const;
   void write_triads(std::int64_t u, std::int64_t v, float* out, std::int64_t& reads) const;
-  void read(std::int64_t u, std::int64_t v, std::int64_t t, std::int64_t row, const StreamRows& out,
-            std::int64_t& reads) const;
+  void read(std::int64_t u, std::int64_t v, std::int64_t t, float* out, std::int64_t& reads) const;
+  void read_rings(std::int64_t u, std::int64_t v, std::int64_t row, const StreamRows& out) const;
+  void ask(const PairColumns& queries, std::int64_t row, const StreamRows& out, std::int64_t& reads) const;
   void read_ring(std::int64_t node, const RingRows& out) const;
   void grow(const EventColumns& events);
   void apply(const EventColumns& events, std::int64_t begin, std::int64_t end, std::int64_t first_event);
-  void set_edge(std::int64_t u, std::int64_t v, double x);
+  void apply_event(const EventColumns& events, std::int64_t i, std::int64_t first_event, double expected,
+                   const Places& places);
+  // What the next rating that a node gets is expected to be.
+  double expected_of(const Node& ratee) const {
+    const double g = (total_x_ + 0.1) / (static_cast<double>(events_) + 1.0);
+    return (ratee.received_x + 3.0 * g) / static_cast<double>(ratee.all_received() + 3);
+  }
+  void set_edge(std::int64_t u, std::int64_t v, double x, const Places& places);
   void push(std::int64_t node, const RingEntry& entry);
   void prefetch_node(std::int64_t id) const;
   void prefetch_peers(std::int64_t id) const;
 
   double tick_seconds_;
   std::int64_t ring_;
-  std::int64_t events_ = 0, positive_ = 0, edges_ = 0;
+  std::int64_t num_nodes_ = 0, events_ = 0, positive_ = 0, edges_ = 0;
   double total_x_ = 0;
-  std::vector<Node> nodes_;
-  std::vector<RingEntry> rings_;
+  std::vector<Node, LargePages<Node>> nodes_;  // more than num_nodes_ where more are expected
+  std::vector<RingEntry, LargePages<RingEntry>> rings_;
+  std::vector<std::vector<std::uint64_t, LargePages<std::uint64_t>>> blocks_;  // of the lists that are lent
   std::vector<PairValues> pairs_;
   std::vector<double> expected_;
   mutable std::atomic<std::int64_t> triad_reads_{0};

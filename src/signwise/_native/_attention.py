@@ -22,13 +22,13 @@ def attention_available() -> bool:
 
 
 def attention_forward(
-    query: Array, edge_query: Array, table: Array, index: Array, mask: Array, edge: Array, drop: Array | None
+    query: Array, edge_weight: Array, table: Array, index: Array, mask: Array, edge: Array, drop: Array | None
 ) -> tuple[Array, Array, Array]:
-    """Attention weights, weighted sums of value rows, and weighted sums of edges.
+    """Attention weights, weighted sums of values with their edges, and weighted sums of the edges' features.
 
     Args:
         query: float32, shape ``(n, heads, dim)``; scaled by ``1 / sqrt(dim)``.
-        edge_query: float32, shape ``(n, heads, edge_dim)``; scaled too.
+        edge_weight: float32, shape ``(heads, dim, edge_dim)``; the projection of edges.
         table: float32, shape ``(rows, 2, heads * dim)``; keys and values.
         index: int64, shape ``(n, k)``; rows of the table.
         mask: uint8, shape ``(n, k)``; 0 where there is no event.
@@ -42,15 +42,18 @@ def attention_forward(
     alpha = np.empty((n, heads, k), np.float32)
     value = np.empty((n, heads, dim), np.float32)
     summed = np.empty((n, heads, edge.shape[2]), np.float32)
-    core().attention_forward(query, edge_query, table, index, mask, edge, drop, alpha, value, summed, num_threads())
+    core().attention_forward(query, edge_weight, table, index, mask, edge, drop, alpha, value, summed, num_threads())
     return alpha, value, summed
 
 
 def attention_backward(
-    query: Array, edge_query: Array, table: Array, index: Array, mask: Array, edge: Array, drop: Array | None,
-    alpha: Array, value: Array, summed: Array,
+    query: Array, edge_weight: Array, table: Array, index: Array, mask: Array, edge: Array, drop: Array | None,
+    alpha: Array, summed: Array, value: Array,
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
-    """Gradients of query, edge_query, table and edge from those of the two sums, ``value`` and ``summed``."""
-    gradients = (np.empty_like(query), np.empty_like(edge_query), np.zeros_like(table), np.empty_like(edge))
-    core().attention_backward(query, edge_query, table, index, mask, edge, drop, alpha, value, summed, *gradients)
+    """Gradients of query, edge_weight, table and edge from that of the sums of values, ``value``.
+
+    ``alpha`` and ``summed`` are those that :func:`attention_forward` gave.
+    """
+    gradients = (np.empty_like(query), np.zeros_like(edge_weight), np.zeros_like(table), np.empty_like(edge))
+    core().attention_backward(query, edge_weight, table, index, mask, edge, drop, alpha, summed, value, *gradients)
     return gradients

@@ -13,7 +13,7 @@ def set_isa(arg: str, /) -> bool: ...
 def parallel_sum(n: int, grain: int, threads: int, fail: bool, /) -> int: ...
 def attention_forward(
     query: NDArray[Any],
-    edge_query: NDArray[Any],
+    edge_weight: NDArray[Any],
     table: NDArray[Any],
     index: NDArray[Any],
     mask: NDArray[Any],
@@ -26,17 +26,17 @@ def attention_forward(
 ) -> None: ...
 def attention_backward(
     query: NDArray[Any],
-    edge_query: NDArray[Any],
+    edge_weight: NDArray[Any],
     table: NDArray[Any],
     index: NDArray[Any],
     mask: NDArray[Any],
     edge: NDArray[Any],
     drop: NDArray[Any] | None,
     alpha: NDArray[Any],
-    value: NDArray[Any],
     summed: NDArray[Any],
+    value: NDArray[Any],
     query_out: NDArray[Any],
-    edge_query_out: NDArray[Any],
+    edge_weight_out: NDArray[Any],
     table_out: NDArray[Any],
     edge_out: NDArray[Any],
 ) -> None: ...
@@ -209,7 +209,7 @@ class StreamState:
     def bytes(self) -> int: ...
     @property
     def triad_reads(self) -> int: ...
-    def reserve(self, nodes: int) -> None: ...
+    def expect(self, source: NDArray[Any], target: NDArray[Any]) -> None: ...
     def features(self, source: NDArray[Any], target: NDArray[Any], time: NDArray[Any], out: NDArray[Any]) -> None: ...
     def neighbors(self, nodes: NDArray[Any], rings: tuple[NDArray[Any], ...]) -> None: ...
     def commit(

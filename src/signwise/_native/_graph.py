@@ -113,7 +113,7 @@ class StreamState:
         asked_features = np.empty((q, FEATURES), np.float32)
         asked_rings = _rings(q if want_neighbors else 0, 2, self.ring)
         first = self.num_events
-        self._impl.reserve(1 + max(int(events[0].max(initial=-1)), int(events[1].max(initial=-1))))
+        self._impl.expect(events[0], events[1])
         ends = np.append(np.flatnonzero(time[1:] != time[:-1]) + 1, n)
         start, begin = 0, 0
         while start < n or begin < q:

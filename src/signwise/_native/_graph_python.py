@@ -52,7 +52,7 @@ class PythonStreamState:
         """Distinct ordered pairs of two different nodes."""
         return sum(map(len, self._out))
 
-    def reserve(self, nodes: int) -> None:
+    def expect(self, source: Array, target: Array) -> None:
         """Nothing: lists grow by themselves."""
 
     def features(self, source: Array, target: Array, time: Array, out: Array) -> None:

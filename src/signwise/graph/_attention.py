@@ -89,21 +89,20 @@ class TemporalAttention(nn.Module):
         q_heads = (q / math.sqrt(c)).view(n, h, c)
         w_edge = self.lin_edge.weight.view(h, c, -1)
         w_edge = F.pad(w_edge, (0, edge.shape[-1] - w_edge.shape[-1]))
-        q_edge = torch.einsum("nhc,hce->nhe", q_heads, w_edge)
         drop = None
         if self.training and self.dropout:
             drop = dropout_factors(q.new_empty(n, h, k), self.dropout)
         native = q.dtype == torch.float32 and q.device.type == "cpu" and attention_available()
         sums = _Native.apply if native else _gathered_sums
-        alpha, value, summed = sums(q_heads, q_edge, both.view(-1, 2, h * c), index, mask, edge, drop)
-        value = value + torch.einsum("nhe,hce->nhc", summed, w_edge)
+        alpha, value = sums(q_heads, w_edge, both.view(-1, 2, h * c), index, mask, edge, drop)
         return value.reshape(n, h * c) + skip, alpha
 
 
 def _gathered_sums(
-    query: Tensor, edge_query: Tensor, table: Tensor, index: Tensor, mask: Tensor, edge: Tensor, drop: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Attention weights, sums of values and sums of edges, in torch; arguments as :func:`attention_forward`'s."""
+    query: Tensor, edge_weight: Tensor, table: Tensor, index: Tensor, mask: Tensor, edge: Tensor, drop: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Attention weights and sums of values with their edges, in torch; arguments as :func:`attention_forward`'s."""
+    edge_query = torch.einsum("nhc,hce->nhe", query, edge_weight)
     (n, k), (h, c) = index.shape, query.shape[1:]
     gathered = table.index_select(0, index.reshape(-1)).view(n, k, 2, h, c)
     score = torch.einsum("nhc,nkhc->nhk", query, gathered[:, :, 0]) + torch.bmm(edge_query, edge.transpose(1, 2))
@@ -111,34 +110,34 @@ def _gathered_sums(
     score = score.masked_fill(~(mask | none[:, None])[:, None, :], -math.inf)
     alpha = torch.softmax(score, -1).masked_fill(none[:, None, None], 0.0)
     used = alpha if drop is None else alpha * drop
-    return alpha, torch.einsum("nhk,nkhc->nhc", used, gathered[:, :, 1]), torch.bmm(used, edge)
+    value = torch.einsum("nhk,nkhc->nhc", used, gathered[:, :, 1])
+    return alpha, value + torch.einsum("nhe,hce->nhc", torch.bmm(used, edge), edge_weight)
 
 
 class _Native(torch.autograd.Function):
     """The same by the extension, without gathering a copy of the rows."""
 
     @staticmethod
-    def forward(ctx: Any, *tensors: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, *tensors: Tensor | None) -> tuple[Tensor, Tensor]:
         """See :func:`signwise._native._attention.attention_forward`."""
-        arrays = _arrays(tensors)
-        alpha, value, summed = (torch.from_numpy(out) for out in attention_forward(*arrays))
-        ctx.save_for_backward(*tensors, alpha)
+        alpha, value, summed = (torch.from_numpy(out) for out in attention_forward(*_arrays(tensors)))
+        ctx.save_for_backward(*tensors, alpha, summed)
         ctx.mark_non_differentiable(alpha)
-        return alpha, value, summed
+        return alpha, value
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, _alpha: Tensor, value: Tensor, summed: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, _alpha: Tensor, value: Tensor) -> tuple[Tensor | None, ...]:
         """See :func:`signwise._native._attention.attention_backward`."""
-        *tensors, alpha = ctx.saved_tensors
+        *tensors, alpha, summed = ctx.saved_tensors
         arrays = _arrays(tuple(tensors))
-        gradients = attention_backward(*arrays, *(t.contiguous().numpy() for t in (alpha, value, summed)))
-        query, edge_query, table, edge = (torch.from_numpy(g) for g in gradients)
-        return query, edge_query, table, None, None, edge, None
+        gradients = attention_backward(*arrays, *(t.contiguous().numpy() for t in (alpha, summed, value)))
+        query, edge_weight, table, edge = (torch.from_numpy(g) for g in gradients)
+        return query, edge_weight, table, None, None, edge, None
 
 
 def _arrays(tensors: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
-    query, edge_query, table, index, mask, edge, drop = (
+    query, edge_weight, table, index, mask, edge, drop = (
         None if t is None else t.detach().contiguous().numpy() for t in tensors
     )
-    return query, edge_query, table, index, None if mask is None else mask.view(np.uint8), edge, drop
+    return query, edge_weight, table, index, None if mask is None else mask.view(np.uint8), edge, drop

@@ -9,6 +9,8 @@ from ._state import FEATURE_NAMES, Ints, Neighbors
 
 _SCALES_MIN = {"10_minutes": 10.0, "6_hours": 360.0, "week": 10_080.0}
 _MINUTE_S = 60.0
+_ROLES = np.array([[1], [-1]], np.int8)  # given, got
+_CHUNK = 16_384
 
 _KINDS = (
     "newest",
@@ -47,29 +49,46 @@ def recent_features(neighbors: Neighbors, time: Ints, tick_seconds: float) -> np
     Returns:
         float32, shape ``(b, 44)``, columns as in :data:`RECENT_NAMES`.
     """
-    b, k = len(time), neighbors.peer.shape[-1]
-    ticks = np.where(neighbors.mask, time[:, None, None] - neighbors.time, 0)
-    age = ticks * (tick_seconds / _MINUTE_S)
-    decay = [np.exp(-age / scale) for scale in _SCALES_MIN.values()]
-    negative = np.signbit(neighbors.x)
-    parts: list[npt.NDArray[np.float64]] = []
-    rows = np.arange(b)
-    for end in (0, 1):
-        for role in (1, -1):
-            chosen = neighbors.mask[:, end] & (neighbors.role[:, end] == role)
-            n = chosen.sum(1)
-            some = n > 0
-            newest = chosen.argmax(1) if k else np.zeros(b, np.int64)
-            x = np.where(chosen, neighbors.x[:, end], 0.0).astype(np.float64)
-            columns = [
-                np.where(some, x[rows, newest], 0.0),
-                np.where(some, np.log1p(age[rows, end, newest]), 0.0),
-                some.astype(np.float64),
-                x.sum(1) / (n + 1),
-                np.log1p(n),
-            ]
-            for weight in decay:
-                for wanted in (chosen & ~negative[:, end], chosen & negative[:, end]):
-                    columns.append(np.log1p(np.where(wanted, weight[:, end], 0.0).sum(1)))
-            parts += columns
-    return np.stack(parts, 1).astype(np.float32)
+    out = np.empty((len(time), len(RECENT_NAMES)), np.float32)
+    for begin in range(0, len(time), _CHUNK):
+        part = slice(begin, begin + _CHUNK)
+        out[part] = _summaries(
+            neighbors.mask[part], neighbors.role[part], neighbors.x[part],
+            time[part, None, None] - neighbors.time[part], tick_seconds,
+        )  # fmt: skip
+    return out
+
+
+def _summaries(
+    mask: npt.NDArray[np.bool_],
+    role: npt.NDArray[np.int8],
+    x: npt.NDArray[np.float32],
+    ticks: Ints,
+    tick_seconds: float,
+) -> npt.NDArray[np.float64]:
+    """The features of some pairs, float64, shape ``(b, 44)``; arguments of shape ``(b, 2, K)``."""
+    b, _, k = mask.shape
+    age = np.where(mask, ticks, 0) * (tick_seconds / _MINUTE_S)
+    # Of shape (b, 2 ends, 2 roles, K) from here on: all four groups of events at once.
+    chosen = mask[:, :, None] & (role[:, :, None] == _ROLES)
+    n = chosen.sum(-1)
+    some = n > 0
+    value = np.where(chosen, x[:, :, None], 0.0).astype(np.float64)
+    out = np.empty((b, 2, 2, len(_KINDS)))
+    if k:
+        newest = chosen.argmax(-1)[..., None]
+        out[..., 0] = np.where(some, np.take_along_axis(value, newest, -1)[..., 0], 0.0)
+        ages = np.broadcast_to(age[:, :, None], chosen.shape)
+        out[..., 1] = np.where(some, np.log1p(np.take_along_axis(ages, newest, -1)[..., 0]), 0.0)
+    else:
+        out[..., :2] = 0.0
+    out[..., 2] = some
+    out[..., 3] = value.sum(-1) / (n + 1)
+    out[..., 4] = np.log1p(n)
+    negative = np.signbit(x)[:, :, None]
+    signed = (chosen & ~negative, chosen & negative)
+    for i, scale in enumerate(_SCALES_MIN.values()):
+        weight = np.exp(-age / scale)[:, :, None]
+        for j, wanted in enumerate(signed):
+            out[..., 5 + 2 * i + j] = np.log1p(np.where(wanted, weight, 0.0).sum(-1))
+    return out.reshape(b, -1)
