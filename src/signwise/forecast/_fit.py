@@ -149,15 +149,18 @@ def fit(
     stream = log.stream
     split = chronological_split(stream, config.train, config.validation)
     scale = stream.weight_max or float(stream.weight[split.train].max())
+    slices = split.slices(stream)
+    order = _canonical_order(log, scale)
+    train = order[split.train[order]]
     encoder: PayloadEncoder | None = None
     if log.payload is not None:
         with _stage("Encoding payloads", None, progress):
-            known = [log.payload[i] for i in np.flatnonzero(split.train).tolist()]
-            encoder = PayloadEncoder.fit(known, dim=config.payload_dim, seed=config.seed)
-            stream = replace(stream, payload=encoder(log.payload))
-    slices = split.slices(stream)
-    order = _canonical_order(stream, scale)
-    train = order[split.train[order]]
+            encoder = PayloadEncoder.fit(
+                [log.payload[i] for i in train.tolist()], dim=config.payload_dim, seed=config.seed
+            )
+            payload = np.empty((len(stream), encoder.dim), np.float32)
+            payload[order] = encoder([log.payload[i] for i in order.tolist()])
+            stream = replace(stream, payload=payload)
     with _stage("Running features", len(stream), progress) as advance:
         features = _features(stream, scale, order, advance)
     forecasters: dict[str, Forecaster | MemoryForecaster] = {}
@@ -251,14 +254,19 @@ def _forecaster(
     return Forecaster(model=fitted, calibration=calibration, threshold=best_threshold(sign[split.validation], score))
 
 
-def _canonical_order(stream: EventStream, scale: float) -> npt.NDArray[np.intp]:
-    """The events by time, names of both ends and value, so that a sum over them has one rounding.
+def _canonical_order(log: EventLog, scale: float) -> npt.NDArray[np.intp]:
+    """The events by time, names of both ends, value and payload, so that a sum over them has one rounding.
 
     Events of equal time have no order of their own: the order in which they came must not reach a fitted model.
     """
+    stream = log.stream
     rank = np.empty(stream.num_nodes, np.int64)
     rank[sorted(range(stream.num_nodes), key=stream.nodes.__getitem__)] = np.arange(stream.num_nodes)
-    payload = () if stream.payload is None else tuple(stream.payload.T)
+    payload: tuple[npt.NDArray[Any], ...] = () if stream.payload is None else tuple(stream.payload.T)
+    if log.payload is not None:
+        documents = [document or b"" for document in log.payload]
+        place = {document: i for i, document in enumerate(sorted(set(documents)))}
+        payload = (np.array([place[document] for document in documents]),)
     return np.lexsort((*payload, stream.normalized(scale), rank[stream.target], rank[stream.source], stream.time))
 
 
