@@ -11,7 +11,7 @@ from signwise.events import chronological_split
 from signwise.forecast import ForecastConfig, ForecastModel, MemoryForecaster, fit, predict
 from signwise.graph import SIGN_MODELS
 
-CONFIG = ForecastConfig(model="semba", ablation=False, seed=3)
+CONFIG = ForecastConfig(model="semba", optimizer="adamw", ablation=False, seed=3)
 
 
 @pytest.fixture(scope="module")
