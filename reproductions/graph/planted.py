@@ -2,8 +2,7 @@
 
 In the factions friends of friends are friends, and in the sparse ones few pairs have a common friend; on the ladder who
 looks up approves. The claim is that (AUROC - .5) on the test part is at least .8 of what an oracle gets that knows what
-was planted. One process, one thread; finished fits
-are kept in the cache folder.
+was planted. One process, one thread; finished fits are kept in the cache folder.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from signwise.data import Scenario, simulate_signed_events
+from signwise.data import simulate_signed_events
 
 from .._record_files import write_json
 from ._one_run import do, load
@@ -25,9 +24,9 @@ from ._rows import ROWS, Job
 from .grid import CACHE, interval
 
 EVENTS = 20_000
-SCENARIOS: dict[str, tuple[Scenario, int]] = {
+SCENARIOS: dict[str, tuple[Any, int]] = {
     "factions": ("factions", 400),
-    "sparse factions": ("factions", 2_000),
+    "sparse_factions": ("factions", 2_000),
     "status": ("status", 400),
 }
 """What is planted, and among how many nodes."""
@@ -53,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
             planted = simulate_signed_events(EVENTS, nodes, scenario=scenario, seed=seed)
             oracle.append(planted.oracle_auc_test)
             for model in options.model or MODELS:
-                job, folder = Job(row=model, task="sign", protocol="strict", seed=seed), options.cache / name.replace(" ", "-")
+                job, folder = Job(row=model, task="sign", protocol="strict", seed=seed), options.cache / name
                 found = load(job, planted.stream, folder) or do(job, planted.stream, folder)
                 rows.setdefault(model, []).append(found["test"]["auc"])
         share = {m: (np.array(v) - 0.5) / (np.array(oracle) - 0.5) for m, v in rows.items()}
@@ -76,8 +75,9 @@ def table(record: dict[str, Any]) -> str:
     lines = ["| planted | model | AUROC | oracle | (AUROC − .5)/(oracle − .5) |", "|---|---|---:|---:|---:|"]
     for scenario, entry in record["scenarios"].items():
         for model, found in entry["models"].items():
+            what = f"{scenario.replace('_', ' ')}, {entry['nodes']:,} nodes"
             lines.append(
-                f"| {scenario}, {entry['nodes']:,} nodes | {titles[model]} | {found['auc']['mean']:.3f} | {entry['oracle']['mean']:.3f} "
+                f"| {what} | {titles[model]} | {found['auc']['mean']:.3f} | {entry['oracle']['mean']:.3f} "
                 f"| {found['share_of_oracle']['mean']:.2f} |"
             )
     return "\n".join([*lines, ""])
