@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from signwise.events import EventStream, Split
 from signwise.graph import Platt, SEMBAPlus, best_threshold, sign_metrics
@@ -111,13 +113,26 @@ def _fit(
         training=replace(SEMBAPlus.default_training("sign"), optimizer=OPTIMIZERS[optimizer]),
         seed=seed,
     )
-    model.fit(ordered, split, progress=progress)
+    with _one_thread():
+        model.fit(ordered, split, progress=progress)
+        logits = model.scores(ordered).events[:, 0]
     # Its logits are log odds, like those of the trees.
     calibration = Platt(slope=1.0, intercept=0.0)
     score = np.empty(len(stream))
-    score[order] = calibration(model.scores(ordered).events[:, 0])
+    score[order] = calibration(logits)
     threshold = best_threshold(stream.sign[split.validation], score[split.validation])
     return MemoryForecaster(model=model, calibration=calibration, threshold=threshold), score
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrices of 50 rows gain nothing from a second thread, and lose tenfold where cores are shared."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _row(name: str, stream: EventStream, split: Split, score: Margins, seconds: float) -> OptimizerRow:
