@@ -119,6 +119,10 @@ ROWS: tuple[Row, ...] = (
         SEMBAPlus, "SEMBAPlus, learning online", "SEMBAPlus-finetune", online="finetune", tasks=("sign", "weight"),
         protocols=("strict",),
     ),
+    network(
+        SEMBAPlus, "SEMBAPlus, signed propagation", "SEMBAPlus-sketch", {"sketch": 64}, tasks=("sign",),
+        protocols=("strict",),
+    ),
     ablation(SEMBA, "no-balance", "SEMBA without the balance rule", balance=False),
     ablation(SEMBA, "no-propagation", "SEMBA without propagation", propagate=False),
     ablation(SEMBAPlus, "no-balance", "SEMBAPlus without the balance rule", balance=False),

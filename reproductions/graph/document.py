@@ -1,6 +1,7 @@
 """Fill the tables of docs/graph_results.md: ``python -m reproductions.graph.document [--check]``.
 
-``--grid FILE`` and ``--planted FILE`` keep new records, the ``result.json`` of the two commands, under ``results``.
+``--grid FILE``, ``--planted FILE`` and ``--leak FILE`` keep new records, the ``result.json`` of the commands, under
+``results``.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ import sys
 from pathlib import Path
 
 from . import _tables
+from .leak import table as leak_table
 from .planted import table as planted_table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "graph_results.md"
-RECORDS = {"grid": HERE / "results" / "bitcoin-otc.json", "planted": HERE / "results" / "planted.json"}
+RECORDS = {
+    "grid": HERE / "results" / "bitcoin-otc.json",
+    "planted": HERE / "results" / "planted.json",
+    "leak": HERE / "results" / "leak.json",
+}
+TABLES = {"grid": _tables.tables, "planted": planted_table, "leak": leak_table}
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -26,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="say whether the page is up to date; write nothing")
     parser.add_argument("--grid", type=Path, help="a record of reproductions.graph.grid, to be kept")
     parser.add_argument("--planted", type=Path, help="a record of reproductions.graph.planted, to be kept")
+    parser.add_argument("--leak", type=Path, help="a record of reproductions.graph.leak, to be kept")
     options = parser.parse_args(argv)
     before = PAGE.read_text(encoding="utf-8")
     if options.check:
@@ -48,7 +56,7 @@ def filled(text: str) -> str:
         body = "Not run yet.\n"
         if path.exists():
             record = json.loads(path.read_text(encoding="utf-8"))
-            body = _tables.tables(record) if match[2] == "grid" else planted_table(record)
+            body = TABLES[match[2]](record)
         return f"{match[1]}\n{body}\n{match[3]}"
 
     return BLOCK.sub(fill, text)

@@ -2,6 +2,19 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Matrices are small here: a second thread gains nothing and starves where cores are shared."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
+
+
 def planted_rows(n=900, nodes=60, seed=0):
     """Rows of (source, target, rating, time): good and bad ratees, so that even a short stream can be learnt."""
     rng = np.random.default_rng(seed)

@@ -37,6 +37,14 @@ class ModelOption(StrEnum):
     semba = "semba"
 
 
+class OptimizerOption(StrEnum):
+    """What trains SEMBAPlus."""
+
+    choose = "choose"
+    adamw = "adamw"
+    lion_k = "lion_k"
+
+
 class PolicyOption(StrEnum):
     """What to do with a questionable line."""
 
@@ -89,12 +97,34 @@ def forecast(
             "[default: features]",
         ),
     ] = None,
+    optimizer: Annotated[
+        OptimizerOption | None,
+        typer.Option(
+            "--optimizer",
+            help="What trains SEMBAPlus; choose fits with both and takes the better on validation.  [default: choose]",
+        ),
+    ] = None,
+    payload: Annotated[
+        str | None,
+        typer.Option(
+            "--payload",
+            help="Column or JSON pointer of what a rating says besides, any JSON; later scores know of it.  "
+            "[default: none]",
+        ),
+    ] = None,
+    payload_dim: Annotated[
+        int | None, typer.Option("--payload-dim", help="Length of the vector of a payload.  [default: 32]")
+    ] = None,
     ablation: Annotated[
-        bool | None, typer.Option(help="Measure what each group of features contributes.  [default: yes]")
+        bool | None, typer.Option(help="Measure what each part of the models contributes.  [default: yes]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.  [default: 0]")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with train, validation, model, ablation and seed; options win.")
+        Path | None,
+        typer.Option(
+            help="TOML file with train, validation, model, optimizer, payload, payload_dim, ablation and seed; "
+            "options win."
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -116,6 +146,9 @@ def forecast(
         "train": train,
         "validation": validation,
         "model": None if model is None else model.value,
+        "optimizer": None if optimizer is None else optimizer.value,
+        "payload": payload,
+        "payload_dim": payload_dim,
         "ablation": ablation,
         "seed": seed,
     }

@@ -9,6 +9,7 @@ from ._fit import fit as fit
 from ._model import Forecaster as Forecaster
 from ._model import ForecastModel as ForecastModel
 from ._model import MemoryForecaster as MemoryForecaster
+from ._payload import PayloadEncoder as PayloadEncoder
 from ._plots import figures as figures
 from ._predict import Predictions as Predictions
 from ._predict import predict as predict
@@ -18,6 +19,7 @@ from ._result import LABELS as LABELS
 from ._result import AblationRow as AblationRow
 from ._result import DatasetSummary as DatasetSummary
 from ._result import Forecast as Forecast
+from ._result import OptimizerRow as OptimizerRow
 from ._result import Protocol as Protocol
 from ._result import SignReport as SignReport
 from ._result import SplitSummary as SplitSummary
@@ -35,6 +37,8 @@ __all__ = [
     "ForecastModel",
     "Forecaster",
     "MemoryForecaster",
+    "OptimizerRow",
+    "PayloadEncoder",
     "Predictions",
     "Protocol",
     "Reject",

@@ -15,8 +15,8 @@ from signwise.data import LoadedStream
 from signwise.errors import DataError
 from signwise.events import EventStream
 
-from ._parse import TICK_SECONDS, UNIT_SECONDS, Invalid, parse_event
-from ._rows import Columns, Row
+from ._parse import TICK_SECONDS, UNIT_SECONDS, Invalid, parse_event, parse_payload
+from ._rows import FIELDS, Columns, Row
 from ._source import FORMATS, FileFormat, read_rows, table_rows
 
 Policy = Literal["keep", "drop", "reject"]
@@ -42,6 +42,8 @@ class EventLog:
         lines: lines read that were not blank; equal to events + rejected + dropped.
         rejects: every rejected line.
         dropped: how many lines each named option dropped, by reason.
+        payload: what each event of ``stream`` says besides, as JSON text, or None where it says nothing; None where
+            no payload was read.
     """
 
     name: str
@@ -49,6 +51,7 @@ class EventLog:
     lines: int
     rejects: tuple[Reject, ...]
     dropped: dict[str, int]
+    payload: tuple[bytes | None, ...] | None = None
 
 
 def read_events(
@@ -69,7 +72,7 @@ def read_events(
     Args:
         source: a path to a JSONL, CSV or Parquet file (gzip, xz and bzip2 too); a pandas, polars or Arrow table;
             a mapping of columns; or an :class:`~signwise.events.EventStream`.
-        columns: where the fields stand; by default ``source``, ``target``, ``rating`` and ``time``.
+        columns: where the fields stand; by default ``source``, ``target``, ``rating`` and ``time``, and no payload.
         file_format: ``"auto"``, ``"jsonl"``, ``"csv"`` or ``"parquet"``.
         time_unit: unit of numeric times; ISO 8601 texts need none.
         self_loops: what to do with a rating of oneself: keep, drop (counted) or reject (listed).
@@ -98,16 +101,19 @@ def read_events(
     if weight_max is not None and not (math.isfinite(weight_max) and weight_max > 0):
         raise ValueError(f"weight_max is {weight_max}; expected a positive number")
     columns = columns or Columns()
+    fields = FIELDS if columns.payload is None else (*FIELDS, "payload")
     rows: Iterable[Row]
     if isinstance(source, EventStream):
+        if columns.payload is not None:
+            raise ValueError("an event stream has no payload column; give it vectors, EventStream.payload")
         reader = _Reader(self_loops, duplicates, 1.0, strict, name or "events")
         return reader.filter(source, weight_max)
     if isinstance(source, (str, Path)):
         name = name or str(source)
-        rows = read_rows(Path(source), columns=columns, file_format=file_format)
+        rows = read_rows(Path(source), fields=fields, columns=columns, file_format=file_format, required=len(fields))
     else:
         name = name or "table"
-        rows = table_rows(source, columns=columns)
+        rows = table_rows(source, fields=fields, columns=columns, required=len(fields))
     reader = _Reader(self_loops, duplicates, UNIT_SECONDS[time_unit], strict, name)
     for count, row in enumerate(rows, 1):
         reader.add(row)
@@ -137,6 +143,7 @@ class _Reader:
         self._seen: set[tuple[str, str, float, float]] = set()
         self._events: list[tuple[str, str, float, float]] = []
         self._event_lines: list[int] = []
+        self._payloads: dict[int, bytes | None] | None = None
         self._rejects: list[Reject] = []
         self._dropped: Counter[str] = Counter()
         self.lines = 0
@@ -146,13 +153,17 @@ class _Reader:
         try:
             if row.problem is not None:
                 raise Invalid(row.problem)
-            event = parse_event(row.values, self._seconds)
+            event = parse_event(row.values[: len(FIELDS)], self._seconds)
+            payload = parse_payload(row.values[-1]) if len(row.values) > len(FIELDS) else None
         except Invalid as reason:
             self._reject(row, str(reason))
             return
         if self._wanted(row, event):
             self._events.append(event)
             self._event_lines.append(row.line)
+            if len(row.values) > len(FIELDS):
+                self._payloads = {} if self._payloads is None else self._payloads
+                self._payloads[row.line] = payload
 
     def filter(self, stream: EventStream, weight_max: float | None) -> EventLog:
         """The log of a stream whose events are valid already: only the policies apply."""
@@ -215,10 +226,12 @@ class _Reader:
             weight_max=weight_max,
             line=self._event_lines,
         )
+        lines: list[int] = [] if stream.line is None else stream.line.tolist()
         return EventLog(
             name=self._name,
             stream=stream,
             lines=self.lines,
             rejects=tuple(self._rejects),
             dropped=dict(self._dropped),
+            payload=None if self._payloads is None else tuple(self._payloads[line] for line in lines),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from signwise.graph import (
     Platt,
     SignModel,
     best_threshold,
+    replay_stream,
     sign_metrics,
     stream_features,
 )
@@ -28,7 +29,8 @@ from signwise.progress import Progress
 
 from ._events import EventLog, Policy, TimeUnit, read_events
 from ._model import Forecaster, ForecastModel, MemoryForecaster
-from ._result import AblationRow, DatasetSummary, Forecast, Protocol, SignReport, SplitSummary
+from ._payload import PAYLOAD_RING, PayloadEncoder, payload_features
+from ._result import AblationRow, DatasetSummary, Forecast, OptimizerRow, Protocol, SignReport, SplitSummary
 from ._rows import Columns
 from ._source import FileFormat
 from ._write import check_output, iso_time, write_run
@@ -45,13 +47,21 @@ class ForecastConfig:
         validation: share of the events to choose thresholds and the best forecaster on.
         model: "features" fits the forecasters on running features; "semba" trains SEMBAPlus beside them, which takes
             minutes, and the best on validation is selected.
-        ablation: also refit boosting without each group of features.
+        optimizer: what trains SEMBAPlus: "adamw", "lion_k" (:class:`~signwise.optim.LionK`), or "choose" to fit with
+            both and keep the better on validation.
+        payload: the column or JSON pointer of what an event says besides, any JSON value; None reads none. Its
+            vector is known to scores of later events only.
+        payload_dim: length of that vector.
+        ablation: also refit boosting without each group of features, and SEMBAPlus without either half.
         seed: seed of everything random.
     """
 
     train: float = 0.70
     validation: float = 0.15
     model: Literal["features", "semba"] = "features"
+    optimizer: Literal["choose", "adamw", "lion_k"] = "choose"
+    payload: str | None = None
+    payload_dim: int = 32
     ablation: bool = True
     seed: int = 0
 
@@ -63,6 +73,10 @@ class ForecastConfig:
             )
         if self.model not in ("features", "semba"):
             raise ValueError(f"model is {self.model!r}; expected 'features' or 'semba'")
+        if self.optimizer not in ("choose", "adamw", "lion_k"):
+            raise ValueError(f"optimizer is {self.optimizer!r}; expected 'choose', 'adamw' or 'lion_k'")
+        if not 1 <= self.payload_dim <= 1024:
+            raise ValueError(f"payload_dim is {self.payload_dim}; expected a whole number from 1 to 1024")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
 
@@ -92,7 +106,7 @@ def fit(
         source: a path, a table or an event stream; see :func:`read_events`, also for the options not named here.
         out: a directory to write; None writes nothing. It gets ``model/``, ``metrics.json``, ``predictions.csv``,
             ``rejects.csv`` and ``report.html``, all or none. An earlier run there is replaced.
-        config: shares of the split, ablation and seed.
+        config: shares of the split, what is fitted, the payload and the seed.
         columns, file_format, time_unit, self_loops, duplicates, weight_max, strict, name: see :func:`read_events`.
         progress: show progress on standard error; None decides by the terminal.
 
@@ -117,6 +131,8 @@ def fit(
     """
     config = config or ForecastConfig()
     target = None if out is None else check_output(Path(out))
+    if config.payload is not None:
+        columns = replace(columns or Columns(), payload=config.payload)
     with _stage("Reading events", None, progress) as advance:
         log = read_events(
             source,
@@ -133,36 +149,60 @@ def fit(
     stream = log.stream
     split = chronological_split(stream, config.train, config.validation)
     scale = stream.weight_max or float(stream.weight[split.train].max())
-    with _stage("Running features", len(stream), progress) as advance:
-        features = stream_features(stream, weight_max=scale, on_events=advance)
     slices = split.slices(stream)
-    order = _canonical_order(stream, scale)
+    order = _canonical_order(log, scale)
     train = order[split.train[order]]
+    encoder: PayloadEncoder | None = None
+    if log.payload is not None:
+        with _stage("Encoding payloads", None, progress):
+            encoder = PayloadEncoder.fit(
+                [log.payload[i] for i in train.tolist()], dim=config.payload_dim, seed=config.seed
+            )
+            payload = np.empty((len(stream), encoder.dim), np.float32)
+            payload[order] = encoder([log.payload[i] for i in order.tolist()])
+            stream = replace(stream, payload=payload)
+    with _stage("Running features", len(stream), progress) as advance:
+        features = _features(stream, scale, order, advance)
     forecasters: dict[str, Forecaster | MemoryForecaster] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}
     reports: dict[str, SignReport] = {}
-    rows = len(SIGN_MODELS) + (len(FEATURE_GROUPS) if config.ablation else 0)
+    rows = len(SIGN_MODELS) + (len(FEATURE_GROUPS) + (stream.payload is not None) if config.ablation else 0)
     with _stage("Fitting forecasters", rows, progress) as advance:
         for name in SIGN_MODELS:
-            forecaster = _forecaster(_new_model(name, config.seed), features, stream, split, train)
+            forecaster = _forecaster(_new_model(name, config.seed, features.shape[1]), features, stream, split, train)
             forecasters[name], scores[name] = forecaster, forecaster.score(features)
             reports[name] = _measure(stream, split, slices, scores[name], forecaster.threshold)
             advance(1)
         ablation: tuple[AblationRow, ...] = ()
         if config.ablation:
             ablation = tuple(_ablation(features, stream, split, train, reports["boosting"], config.seed, advance))
+    optimizers: tuple[OptimizerRow, ...] = ()
     if config.model == "semba":
-        memory, scores["semba"] = _semba(stream, split, order, config.seed, progress)
-        forecasters["semba"] = memory
-        reports["semba"] = _measure(stream, split, slices, scores["semba"], memory.threshold)
+        from ._memories import OPTIMIZERS, ablate_memories, fit_memories
+
+        names = tuple(OPTIMIZERS) if config.optimizer == "choose" else (config.optimizer,)
+        memories = fit_memories(stream, split, order, optimizers=names, seed=config.seed, progress=progress)
+        forecasters["semba"], scores["semba"] = memories.forecaster, memories.score
+        reports["semba"] = _measure(stream, split, slices, memories.score, memories.forecaster.threshold)
+        optimizers = memories.trials
+        if config.ablation:
+            ablation += tuple(ablate_memories(memories, stream, split, order, seed=config.seed, progress=progress))
     selected = max(reports, key=lambda name: reports[name].validation.auc or 0.0)
     result = Forecast(
-        dataset=_dataset(log, scale),
+        dataset=_dataset(log, scale, stream.payload),
         protocol=_protocol(config, stream, split),
         splits={part: _split_summary(stream, getattr(split, part), slices) for part in PARTS},
         reports=reports,
         ablation=ablation,
-        model=ForecastModel(stream=stream, weight_max=scale, forecasters=forecasters, selected=selected),
+        optimizers=optimizers,
+        model=ForecastModel(
+            # The order of simultaneous events reaches payload features where two of them differ in the payload alone.
+            stream=stream if stream.payload is None else stream.select(order),
+            weight_max=scale,
+            forecasters=forecasters,
+            selected=selected,
+            payload=encoder,
+        ),
         log=log,
         split=split,
         scores=scores,
@@ -179,8 +219,22 @@ def _stage(description: str, total: int | None, progress: bool | None) -> Iterat
         yield bar.advance
 
 
-def _new_model(name: str, seed: int) -> SignModel:
-    return Boosting(random_state=seed) if name == "boosting" else SIGN_MODELS[name]()
+def _new_model(name: str, seed: int, width: int) -> SignModel:
+    return Boosting(columns=tuple(range(width)), random_state=seed) if name == "boosting" else SIGN_MODELS[name]()
+
+
+def _features(stream: EventStream, scale: float, order: npt.NDArray[np.intp], advance: Any) -> npt.NDArray[np.float32]:
+    """The running features of every event, and behind them those of payloads."""
+    if stream.payload is None:
+        return stream_features(stream, weight_max=scale, on_events=advance)
+    ordered = stream.select(order)
+    seen = replay_stream(ordered, weight_max=scale, ring=PAYLOAD_RING, on_events=advance)
+    assert seen.neighbors is not None
+    assert ordered.payload is not None
+    both = np.concatenate([seen.features, payload_features(seen.neighbors, ordered.payload)], 1)
+    features = np.empty_like(both)
+    features[order] = both
+    return features
 
 
 def _forecaster(
@@ -200,31 +254,20 @@ def _forecaster(
     return Forecaster(model=fitted, calibration=calibration, threshold=best_threshold(sign[split.validation], score))
 
 
-def _canonical_order(stream: EventStream, scale: float) -> npt.NDArray[np.intp]:
-    """The events by time, names of both ends and value, so that a sum over them has one rounding.
+def _canonical_order(log: EventLog, scale: float) -> npt.NDArray[np.intp]:
+    """The events by time, names of both ends, value and payload, so that a sum over them has one rounding.
 
     Events of equal time have no order of their own: the order in which they came must not reach a fitted model.
     """
+    stream = log.stream
     rank = np.empty(stream.num_nodes, np.int64)
     rank[sorted(range(stream.num_nodes), key=stream.nodes.__getitem__)] = np.arange(stream.num_nodes)
-    return np.lexsort((stream.normalized(scale), rank[stream.target], rank[stream.source], stream.time))
-
-
-def _semba(
-    stream: EventStream, split: Split, order: npt.NDArray[np.intp], seed: int, progress: bool | None
-) -> tuple[MemoryForecaster, npt.NDArray[np.float64]]:
-    """SEMBAPlus fitted on the training part, and its scores of all events."""
-    from signwise.graph import SEMBAPlus
-
-    # The order moves events of equal time only, so the masks of the parts hold for it as well.
-    ordered = stream.select(order)
-    model = SEMBAPlus("sign", seed=seed).fit(ordered, split, progress=progress)
-    # Its logits are log odds, like those of the trees.
-    calibration = Platt(slope=1.0, intercept=0.0)
-    score = np.empty(len(stream))
-    score[order] = calibration(model.scores(ordered).events[:, 0])
-    threshold = best_threshold(stream.sign[split.validation], score[split.validation])
-    return MemoryForecaster(model=model, calibration=calibration, threshold=threshold), score
+    payload: tuple[npt.NDArray[Any], ...] = () if stream.payload is None else tuple(stream.payload.T)
+    if log.payload is not None:
+        documents = [document or b"" for document in log.payload]
+        place = {document: i for i, document in enumerate(sorted(set(documents)))}
+        payload = (np.array([place[document] for document in documents]),)
+    return np.lexsort((*payload, stream.normalized(scale), rank[stream.target], rank[stream.source], stream.time))
 
 
 def _measure(
@@ -257,23 +300,32 @@ def _ablation(
     seed: int,
     advance: Any,
 ) -> Iterator[AblationRow]:
+    width, running = features.shape[1], len(FEATURE_NAMES)
     yield AblationRow(
+        model="boosting",
         removed=None,
-        features=len(FEATURE_NAMES),
+        features=width,
         auc=full.validation.auc,
         ap_negative=full.validation.ap_negative,
     )
-    for group, columns in FEATURE_GROUPS.items():
-        kept = tuple(sorted(set(range(len(FEATURE_NAMES))) - set(columns)))
+    groups = dict(FEATURE_GROUPS) | ({"payload": tuple(range(running, width))} if width > running else {})
+    for group, columns in groups.items():
+        kept = tuple(sorted(set(range(width)) - set(columns)))
         forecaster = _forecaster(Boosting(columns=kept, random_state=seed), features, stream, split, train)
         part = split.validation
         measured = sign_metrics(stream.sign[part], forecaster.score(features[part]), forecaster.threshold)
         assert measured is not None
-        yield AblationRow(removed=group, features=len(kept), auc=measured.auc, ap_negative=measured.ap_negative)
+        yield AblationRow(
+            model="boosting",
+            removed=group,
+            features=len(kept),
+            auc=measured.auc,
+            ap_negative=measured.ap_negative,
+        )
         advance(1)
 
 
-def _dataset(log: EventLog, scale: float) -> DatasetSummary:
+def _dataset(log: EventLog, scale: float, payload: npt.NDArray[np.float32] | None) -> DatasetSummary:
     stream = log.stream
     return DatasetSummary(
         name=log.name,
@@ -286,6 +338,7 @@ def _dataset(log: EventLog, scale: float) -> DatasetSummary:
         first=iso_time(stream, int(stream.time[0])),
         last=iso_time(stream, int(stream.time[-1])),
         weight_max=scale,
+        payload_dim=0 if payload is None else payload.shape[1],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,18 @@ import numpy.typing as npt
 from signwise import artifacts
 from signwise.errors import ArtifactError
 from signwise.events import EventStream
-from signwise.graph import SIGN_MODELS, Platt, Queries, SignModel, pair_features
+from signwise.graph import SIGN_MODELS, Platt, Queries, SignModel, pair_features, replay_stream
+
+from ._payload import PAYLOAD_RING, PayloadEncoder, payload_features
 
 if TYPE_CHECKING:
-    from signwise.graph import EventModel
+    from signwise.graph import EventModel, LiveModel
+
+    from ._events import EventLog
 
 MODEL_KIND = "signwise-forecast-model"
-MODEL_VERSION = 2  # 2: models with memories beside those on features; version 1 reads as one without
+MODEL_VERSION = 3
+"""2: models with memories beside those on features. 3: payloads. An older version reads as one without."""
 MODEL_FOLDER = "model"
 
 
@@ -38,7 +44,8 @@ class Forecaster:
     threshold: float
 
     def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Probability of a positive sign for running features of shape ``(n, 34)``; float64, shape ``(n,)``."""
+        """Probability of a positive sign for running features of shape ``(n, 34)``, behind
+        which those of payloads follow where there are any; float64, shape ``(n,)``."""
         return self.calibration(self.model.margin(features))
 
 
@@ -85,16 +92,18 @@ class ForecastModel:
     """A network's past and the forecasters fitted on it.
 
     Args:
-        stream: every committed event.
+        stream: every committed event, with the vectors of their payloads if the model reads any.
         weight_max: the scale of the ratings.
         forecasters: by name.
         selected: the name of the forecaster that was best on validation.
+        payload: what made the vectors of the payloads; None where nothing did.
     """
 
     stream: EventStream
     weight_max: float
     forecasters: dict[str, Forecaster | MemoryForecaster]
     selected: str
+    payload: PayloadEncoder | None = None
 
     def score(
         self,
@@ -137,8 +146,64 @@ class ForecastModel:
             return score
         ids = {node: i for i, node in enumerate(self.stream.nodes)}
         rater, ratee = (np.asarray([ids.get(str(node), -1) for node in nodes], np.int64) for nodes in (source, target))
-        features = pair_features(self.stream, rater, ratee, time, weight_max=self.weight_max, on_events=on_events)
-        return forecaster.score(features)
+        return forecaster.score(self._pair_features(rater, ratee, np.asarray(time, np.int64), on_events))
+
+    def _pair_features(
+        self,
+        rater: npt.NDArray[np.int64],
+        ratee: npt.NDArray[np.int64],
+        time: npt.NDArray[np.int64],
+        on_events: Callable[[int], object] | None,
+    ) -> npt.NDArray[np.float32]:
+        payload = self.stream.payload
+        if payload is None:
+            return pair_features(self.stream, rater, ratee, time, weight_max=self.weight_max, on_events=on_events)
+        order = np.argsort(time, kind="stable")
+        none = np.full(len(order), -1, np.int64)
+        queries = Queries(source=rater[order], target=ratee[order], time=time[order], event=none)
+        seen = replay_stream(
+            self.stream, weight_max=self.weight_max, queries=queries, ring=PAYLOAD_RING, on_events=on_events
+        )
+        assert seen.query_neighbors is not None
+        ordered = np.concatenate([seen.query_features, payload_features(seen.query_neighbors, payload)], 1)
+        features = np.empty_like(ordered)
+        features[order] = ordered
+        return features
+
+    def encode(self, log: EventLog) -> EventStream:
+        """The events of a log as this model reads them, with the vectors of their payloads if it was fitted on any.
+
+        Args:
+            log: from :func:`read_events`, with a payload column where the model was fitted with one.
+
+        Raises:
+            ValueError: the model reads payloads, and the log has none.
+        """
+        if self.payload is None:
+            return log.stream
+        if log.payload is None:
+            raise ValueError("this model was fitted on payloads; read the events with Columns(payload=...)")
+        return replace(log.stream, payload=self.payload(log.payload))
+
+    def live(self, **options: Any) -> LiveModel:
+        """A :class:`~signwise.graph.LiveModel` of SEMBAPlus that has followed the committed events.
+
+        Events come to it by ``live.ingest(model.encode(log))``, and pairs are scored at any later time.
+
+        Args:
+            **options: of :class:`~signwise.graph.LiveModel`: costs and what to do with late events.
+
+        Raises:
+            ValueError: SEMBAPlus was not fitted.
+        """
+        from signwise.graph import LiveModel
+
+        forecaster = self.forecasters.get("semba")
+        if not isinstance(forecaster, MemoryForecaster):
+            raise ValueError("there are no memories to follow a stream; fit with ForecastConfig(model='semba')")
+        live = LiveModel(copy.deepcopy(forecaster.model), calibration=forecaster.calibration, **options)
+        live.ingest(self.stream)
+        return live
 
     def save(self, path: Path) -> None:
         """Write a model directory of safetensors and JSON; an older one at ``path`` is replaced at once."""
@@ -150,6 +215,10 @@ class ForecastModel:
             "events.sign": stream.sign,
             "events.weight": stream.weight,
         }
+        if stream.payload is not None:
+            tensors["events.payload"] = stream.payload
+        if self.payload is not None:
+            tensors |= {f"payload.{key}": value for key, value in self.payload.tensors().items()}
         graphs: dict[str, Any] = {}
         for name, forecaster in self.forecasters.items():
             if isinstance(forecaster, MemoryForecaster):
@@ -169,6 +238,7 @@ class ForecastModel:
                 for name, f in self.forecasters.items()
             },
             "memories": graphs,
+            "payload": None if self.payload is None else dict(self.payload.settings),
         }
         artifacts.save(path, kind=MODEL_KIND, version=MODEL_VERSION, tensors=tensors, meta=meta)
 
@@ -193,6 +263,7 @@ class ForecastModel:
                 weight=tensors["events.weight"],
                 nodes=tuple(meta["nodes"]),
                 tick_seconds=meta["tick_seconds"],
+                payload=tensors.get("events.payload"),
             )
             forecasters: dict[str, Forecaster | MemoryForecaster] = {}
             for name, values in meta["forecasters"].items():
@@ -212,6 +283,16 @@ class ForecastModel:
                         calibration=calibration,
                         threshold=values["threshold"],
                     )
-            return cls(stream=stream, weight_max=meta["weight_max"], forecasters=forecasters, selected=meta["selected"])
+            payload = None
+            if (settings := meta.get("payload")) is not None:
+                own = {k.removeprefix("payload."): v for k, v in tensors.items() if k.startswith("payload.")}
+                payload = PayloadEncoder.from_tensors(settings, own)
+            return cls(
+                stream=stream,
+                weight_max=meta["weight_max"],
+                forecasters=forecasters,
+                selected=meta["selected"],
+                payload=payload,
+            )
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise ArtifactError(f"{folder}: the stored model is not consistent ({error!r})") from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import orjson
 
 TICK_SECONDS = 1e-6
 MAX_SECONDS = 2.0**62 * TICK_SECONDS
@@ -100,6 +102,25 @@ def _parse_number(value: Any, field: str) -> float:
     if not math.isfinite(number):
         raise Invalid(f"{field} is {number}; expected a finite number")
     return number
+
+
+def parse_payload(value: Any) -> bytes | None:
+    """The JSON text of what an event says; None where it says nothing.
+
+    A text that is a JSON object or array is read as one; any other text is a JSON string.
+
+    Raises:
+        Invalid: the value has no JSON.
+    """
+    if is_missing(value):
+        return None
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            value = orjson.loads(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise Invalid(f"payload is no JSON: {error}") from None
 
 
 def is_missing(value: Any) -> bool:

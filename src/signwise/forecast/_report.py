@@ -12,7 +12,7 @@ from signwise import __version__
 from signwise.errors import MissingExtraError
 
 from ._plots import figures
-from ._result import LABELS, Forecast
+from ._result import LABELS, OPTIMIZER_LABELS, Forecast
 from ._write import decimal_seconds, iso_time
 
 TEMPLATE = "report.html.j2"
@@ -67,6 +67,7 @@ def render_report(result: Forecast) -> str:
         note=note,
         figures=drawings,
         labels=LABELS,
+        optimizer_labels=OPTIMIZER_LABELS,
         dataset=result.dataset,
         splits=result.splits,
         reports=result.reports,
@@ -74,6 +75,7 @@ def render_report(result: Forecast) -> str:
         protocol=result.protocol,
         alarms={name: alarms(result, name) for name in result.reports},
         ablation=result.ablation,
+        optimizers=result.optimizers,
         suspects=_suspects(result, 15),
         rejects=result.log.rejects[:10],
     )

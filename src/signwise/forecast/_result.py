@@ -24,6 +24,8 @@ LABELS = {
 }
 """What reports call the forecasters."""
 
+OPTIMIZER_LABELS = {"adamw": "AdamW", "lion_k": "Lion-K"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSummary:
@@ -39,6 +41,7 @@ class DatasetSummary:
         positive_share: share of positive events.
         first, last: times of the first and last event, ISO 8601.
         weight_max: the scale of the ratings.
+        payload_dim: length of the vectors that events carry; 0 for none.
     """
 
     name: str
@@ -51,6 +54,7 @@ class DatasetSummary:
     first: str
     last: str
     weight_max: float
+    payload_dim: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +123,39 @@ class SignReport:
 
 @dataclass(frozen=True, kw_only=True)
 class AblationRow:
-    """Boosting refitted without one group of features, measured on validation.
+    """Boosting refitted without one group of features, or SEMBAPlus without one half, measured on validation.
 
     Args:
-        removed: the group that is left out; None for the full model.
-        features: number of features left.
+        model: ``"boosting"`` or ``"semba"``.
+        removed: what is left out: a group of features, ``"payload"``, or of SEMBAPlus ``"memories"`` or
+            ``"features"``; None for the full model.
+        features: number of features left; None for SEMBAPlus.
         auc, ap_negative: on validation; None where only one sign occurs.
     """
 
+    model: str
     removed: str | None
-    features: int
+    features: int | None
     auc: float | None
     ap_negative: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerRow:
+    """One optimizer tried on SEMBAPlus, measured on validation.
+
+    Args:
+        name: ``"adamw"`` or ``"lion_k"``.
+        auc, ap_negative: on validation; None where only one sign occurs.
+        seconds: that fitting and scoring took.
+        chosen: whether its fit was kept.
+    """
+
+    name: str
+    auc: float | None
+    ap_negative: float | None
+    seconds: float
+    chosen: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,6 +168,7 @@ class Forecast:
         splits: train, validation and test.
         reports: a :class:`SignReport` for each forecaster.
         ablation: what each group of features contributes; empty when switched off.
+        optimizers: what trained SEMBAPlus, and what was tried; empty without it.
         model: the fitted forecasters and the committed events.
         log: events and rejects as read.
         split: masks of the parts.
@@ -154,6 +180,7 @@ class Forecast:
     splits: dict[str, SplitSummary]
     reports: dict[str, SignReport]
     ablation: tuple[AblationRow, ...]
+    optimizers: tuple[OptimizerRow, ...]
     model: ForecastModel
     log: EventLog
     split: Split
@@ -173,6 +200,7 @@ class Forecast:
             "models": {name: {"sign": asdict(report)} for name, report in self.reports.items()},
             "selected": self.selected,
             "ablation": [asdict(row) for row in self.ablation],
+            "optimizers": [asdict(row) for row in self.optimizers],
         }
 
     def __repr__(self) -> str:

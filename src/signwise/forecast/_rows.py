@@ -18,12 +18,14 @@ class Columns:
         target: who is rated.
         rating: a number whose sign is the sign of the event and whose size is its weight.
         time: seconds since 1970, or an ISO 8601 date and time.
+        payload: what else the event says, any JSON value; None where nothing of it is read.
     """
 
     source: str = "source"
     target: str = "target"
     rating: str = "rating"
     time: str = "time"
+    payload: str | None = None
 
     def names(self) -> tuple[str, str, str, str]:
         """The four places, in the order source, target, rating, time."""

@@ -55,6 +55,8 @@ from ._report import Interval as Interval
 from ._report import Outcome as Outcome
 from ._report import Report as Report
 from ._report import Run as Run
+from ._sketch import SignedSketch as SignedSketch
+from ._sketch import stream_sketch as stream_sketch
 from ._state import FEATURE_GROUPS as FEATURE_GROUPS
 from ._state import FEATURE_NAMES as FEATURE_NAMES
 from ._state import Neighbors as Neighbors
@@ -180,6 +182,7 @@ __all__ = [
     "SignMetrics",
     "SignModel",
     "SignedLinkMetrics",
+    "SignedSketch",
     "SignedState",
     "SnapshotOptions",
     "StreamModel",
@@ -210,6 +213,7 @@ __all__ = [
     "sign_metrics",
     "signed_link_metrics",
     "stream_features",
+    "stream_sketch",
     "weight_metrics",
 ]
 

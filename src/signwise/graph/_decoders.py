@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ._dropout import Dropout
-from ._recent import RECENT_GROUPS
+from ._recent import RECENT_GROUPS, RECENT_NAMES
+from ._sketch import sketch_group
 from ._state import FEATURE_GROUPS
 
 DecoderKind = Literal["hybrid", "memory", "features"]
@@ -83,6 +84,7 @@ class HybridDecoder(nn.Module):
         z_dim: length of z.
         outputs: number c of logits.
         recent: read the recent features behind the running ones too; they form two more groups.
+        sketch: read the product of a :class:`SignedSketch` behind those; it is one more group.
         kind: ``"hybrid"``; ``"memory"`` has no f, ``"features"`` no r.
         hidden: width of both MLPs.
         dropout: inside both MLPs.
@@ -95,6 +97,7 @@ class HybridDecoder(nn.Module):
         outputs: int,
         *,
         recent: bool = False,
+        sketch: bool = False,
         kind: DecoderKind = "hybrid",
         hidden: int = 64,
         dropout: float = 0.2,
@@ -105,6 +108,8 @@ class HybridDecoder(nn.Module):
             raise ValueError(f"decoder is {kind!r}; expected 'hybrid', 'memory' or 'features'")
         self.kind, self.outputs = kind, outputs
         self.groups = {**FEATURE_GROUPS, **(RECENT_GROUPS if recent else {})}
+        if sketch:
+            self.groups |= sketch_group(len(RECENT_NAMES) if recent else 0)
         inputs = sum(map(len, self.groups.values()))
         self.standardize = Standardize(inputs)
         self.linear = nn.Linear(inputs, outputs)
@@ -130,7 +135,8 @@ class HybridDecoder(nn.Module):
 
         Args:
             z: float, shape ``(b, 2, z_dim)``; rater and ratee.
-            features: float32, shape ``(b, f)``; 34 running features, and 44 recent ones where they are read.
+            features: float32, shape ``(b, f)``; 34 running features, then 44 recent ones and the
+                product of a sketch where they are read.
 
         Returns:
             float, shape ``(b, outputs)``.
@@ -149,7 +155,7 @@ class HybridDecoder(nn.Module):
 
         Returns:
             ``bias``, one entry for each group of :data:`~signwise.graph.FEATURE_GROUPS` (and
-            ``rater_recent`` and ``ratee_recent``), ``interaction`` and
+            ``rater_recent``, ``ratee_recent`` and ``sketch``), ``interaction`` and
             ``memory``; parts that the decoder lacks are zero.
         """
         f = self.standardize(features)

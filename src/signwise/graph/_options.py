@@ -10,6 +10,7 @@ import torch
 
 from ._decoders import DecoderKind
 from ._messages import EventFeatures
+from ._sketch import SKETCH_RATE, SignedSketch
 
 OptimizerFactory = Callable[[Any], torch.optim.Optimizer]
 """Makes an optimizer from parameters or parameter groups, such as ``functools.partial(LionK, lr=1e-3)``."""
@@ -39,6 +40,9 @@ class MemoryOptions:
         edge_lag: add the log of an attended event's age in minutes to its features; φ alone, whose fastest cosine turns
             once in days, cannot tell a burst of minutes from one of hours.
         recent: let the decoder read :func:`recent_features` beside the running features.
+        sketch: length of the vectors of a :class:`SignedSketch` whose product the decoder reads; 0 for none, 64 is a
+            good start. It feels paths of any length, where networks are too sparse for triads.
+        sketch_rate: how far an event moves them.
         rectify: z is ReLU of the attention's output.
         decoder: ``"linear"`` of both vectors, or ``"hybrid"``, ``"memory"`` or ``"features"``.
         dropout: inside the decoder.
@@ -69,6 +73,8 @@ class MemoryOptions:
     span: Literal["peer", "query"] = "query"
     edge_lag: bool = True
     recent: bool = True
+    sketch: int = 0
+    sketch_rate: float = SKETCH_RATE
     rectify: bool = True
     decoder: Literal["linear"] | DecoderKind = "hybrid"
     dropout: float = 0.2
@@ -87,6 +93,8 @@ class MemoryOptions:
             raise ValueError(f"store is {self.store}; expected a floating dtype")
         if self.memories not in (1, 2):
             raise ValueError(f"memories is {self.memories}; expected 1 or 2")
+        if self.sketch:
+            SignedSketch(self.sketch, self.sketch_rate)
         for name in ("dim", "time_dim", "heads", "head_dim", "neighbors"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")

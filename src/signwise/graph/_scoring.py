@@ -15,6 +15,7 @@ from ._blocks import blocks, chunks
 from ._contract import Queries
 from ._questions import Questions, prepare
 from ._recent import recent_features
+from ._sketch import stream_sketch
 from ._state import tie_order
 from ._stream import Replay, replay_stream
 from ._stream_module import StreamModule, keep
@@ -79,6 +80,11 @@ def follow(
         features = np.concatenate([features, recent], 1)
         recent = recent_features(replay.query_neighbors, queries.time, stream.tick_seconds)
         query_features = np.concatenate([query_features, recent], 1)
+    if model.options.sketch:
+        o = model.options
+        product, query_product = stream_sketch(stream, dim=o.sketch, rate=o.sketch_rate, queries=queries)
+        features = np.concatenate([features, product], 1)
+        query_features = np.concatenate([query_features, query_product], 1)
     if model.read_neighbors is not None:
         replay = model.read_neighbors(stream, queries, replay)
     return Followed(

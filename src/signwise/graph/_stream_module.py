@@ -24,6 +24,7 @@ from ._messages import event_feature_dim
 from ._options import MemoryOptions
 from ._questions import NodeFeatures, Questions, Reading, Work, prepare
 from ._recent import recent_features
+from ._sketch import SignedSketch
 from ._state import SignedState, tie_order
 from ._stream import Replay
 from ._time_encoding import TimeEncoding
@@ -34,6 +35,7 @@ Self = TypeVar("Self", bound="StreamModule")
 TASKS: tuple[Task, ...] = ("sign", "link", "signed_link", "weight")
 _CHUNK = 16_384
 _ENGINE = "engine."
+_SKETCH = "sketch."
 
 
 class StreamModule(nn.Module):
@@ -103,6 +105,7 @@ class StreamModule(nn.Module):
         self._last_nodes: tuple[str, ...] | None = None
         self._advanced: int | None = None
         self._state: SignedState | None = None
+        self._sketch = SignedSketch(options.sketch, options.sketch_rate) if options.sketch else None
         self.trained_until: int | None = None
         # Other newest events than those that the engine knows; for the published protocol, which leaks through them.
         self.read_neighbors: Callable[[EventStream, Queries, Replay], Replay] | None = None
@@ -117,7 +120,13 @@ class StreamModule(nn.Module):
         if o.decoder == "linear":
             return LinearDecoder(self.z_dim, outputs)
         return HybridDecoder(
-            self.z_dim, outputs, recent=o.recent, kind=o.decoder, dropout=o.dropout, z_dropout=o.z_dropout
+            self.z_dim,
+            outputs,
+            recent=o.recent,
+            sketch=o.sketch > 0,
+            kind=o.decoder,
+            dropout=o.dropout,
+            z_dropout=o.z_dropout,
         )
 
     def _set_levels(self, levels: npt.ArrayLike) -> None:
@@ -206,6 +215,8 @@ class StreamModule(nn.Module):
     def reset_stream(self) -> None:
         """Forget every event, and keep the weights."""
         self._keys, self._last_nodes, self._advanced, self._state = [], None, None, None
+        if self._sketch is not None:
+            self._sketch = SignedSketch(self.options.sketch, self.options.sketch_rate)
         self._allocate(1)
         self.last_update.fill_(NEVER)
         self.counts.zero_()
@@ -239,6 +250,10 @@ class StreamModule(nn.Module):
             raise ValueError(f"ticks are {events.tick_seconds} s and were {self._state.tick_seconds} s before")
         self._state.commit(events.source, events.target, x, events.time)
         order = tie_order(events.source, events.target, x, events.time, self._keys)
+        if self._sketch is not None:
+            self._sketch.grow(self._keys)
+            sign = events.sign[order].astype(np.int64)
+            self._sketch.commit_stream(events.source[order], events.target[order], sign, events.time[order])
         payload = self._payload(events)
         columns = (
             events.source[order], events.target[order], x[order], events.time[order],
@@ -365,6 +380,8 @@ class StreamModule(nn.Module):
         shaped = type(near)(**{name: column.reshape(len(u), 2, -1) for name, column in vars(near).items()})
         if self.options.recent:
             features = np.concatenate([features, recent_features(shaped, times, self.tick_seconds)], 1)
+        if self._sketch is not None:
+            features = np.concatenate([features, self._sketch.features(u, v)], 1)
         unseen = self.num_nodes
         u, v = (np.where((ids < 0) | (ids >= unseen), unseen, ids) for ids in (u, v))
         return Questions(
@@ -452,6 +469,9 @@ class StreamModule(nn.Module):
         if self._state is not None:
             for name, array in self._state.export().items():
                 destination[f"{prefix}{_ENGINE}{name}"] = torch.from_numpy(np.array(array))
+        if self._sketch is not None:
+            destination[f"{prefix}{_SKETCH}vectors"] = torch.from_numpy(self._sketch.vectors.copy())
+            destination[f"{prefix}{_SKETCH}seen"] = torch.from_numpy(self._sketch.seen.copy())
         destination[prefix + "keys"] = torch.frombuffer(bytearray(json.dumps(self._keys).encode()), dtype=torch.uint8)
         for name in ("_advanced", "trained_until"):
             value = getattr(self, name)
@@ -463,6 +483,9 @@ class StreamModule(nn.Module):
             for name in list(state_dict)
             if name.startswith(prefix + _ENGINE)
         }
+        told = {name: state_dict.pop(f"{prefix}{_SKETCH}{name}", None) for name in ("vectors", "seen")}
+        if self._sketch is not None and told["vectors"] is not None and told["seen"] is not None:
+            self._sketch.vectors, self._sketch.seen = (np.array(value.cpu().numpy()) for value in told.values())
         if (names := state_dict.pop(prefix + "keys", None)) is not None:
             self._keys = json.loads(bytes(names.cpu().numpy()).decode())
             self._last_nodes = None
