@@ -60,6 +60,25 @@ def certifying(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> dict[s
     return {"signwise": with_(None), "sums of gap and distance": with_("gap"), "all certificate sums": with_("step")}
 
 
+def certifying_each(
+    weights: Sequence[Tensor], gradients: Sequence[Tensor], kappa: str, every: int, *args: float
+) -> dict[str, Step]:
+    """As many steps as a period has, without sums and with those of the last one."""
+    xs = [x.clone() for x in weights]
+    plan = FusedPlan(xs, [torch.zeros_like(x) for x in xs])
+    pointers = plan.gradients(gradients)
+
+    def with_(last: Literal["gap"] | None) -> Step:
+        def steps() -> None:
+            for number in range(1, every + 1):
+                certify = last if number == every else None
+                plan.step(pointers, **RATES, kappa=kappa, kappa_args=args, certify=certify)
+
+        return steps
+
+    return {kappa: with_(None), f"{kappa}, certify={every}": with_("gap")}
+
+
 def _torch(make: Callable[..., Any], weights: Sequence[Tensor], gradients: Sequence[Tensor], lion: bool) -> Step:
     params = [Parameter(x.clone()) for x in weights]
     for p, g in zip(params, gradients, strict=True):

@@ -6,6 +6,7 @@ from benchmarks._runner import Bench, Target
 from benchmarks.optim._contenders import (
     adamw,
     certifying,
+    certifying_each,
     lion_pytorch,
     lion_pytorch_foreach,
     same,
@@ -16,6 +17,18 @@ from benchmarks.optim._contenders import (
 )
 
 N, ROUNDS = 25_000_000, 15
+# K, every how many steps its sums are taken, and its arguments. The last two need logarithms and exponentials of every
+# weight and gradient: what their sums cost at every step is shown, without a target.
+PERIODS = (
+    ("L1", 1, ()),
+    ("DeadZone", 10, (0.1,)),
+    ("Huber", 16, (0.1,)),
+    ("AsymmetricBox", 10, (-1.0, 1.0)),
+    ("HalfSquare", 5, ()),
+    ("PseudoHuber", 50, ()),
+    ("LogCosh", 1, ()),
+    ("SmoothedL1", 1, (0.1,)),
+)
 
 
 def run(bench: Bench) -> None:
@@ -61,9 +74,22 @@ def run(bench: Bench) -> None:
         certifying(inside, gradients),
         baseline="signwise",
         equal=None,
-        targets=[Target(contender="sums of gap and distance", ratio=1 / 1.05)],
+        targets=[],
         rounds=2 * rounds,
     )
+    for kappa, every, args in PERIODS:
+        bench.group(
+            f"{every} steps of {kappa}, without sums and with those of gap and distance of the last"
+            if every > 1
+            else f"a step of {kappa} without and with sums of gap and distance",
+            certifying_each(inside, gradients, kappa, every, *args),
+            baseline=kappa,
+            equal=None,
+            targets=[]
+            if kappa in ("LogCosh", "SmoothedL1")
+            else [Target(contender=f"{kappa}, certify={every}", ratio=1 / 1.05)],
+            rounds=2 * rounds if kappa == "L1" else min(rounds, 5),
+        )
     bench.group(
         "what narrow storage costs, over the plain step",
         {

@@ -425,3 +425,55 @@ def test_a_complex_matrix_is_certified_as_pairs():
     norm, real_norm = (torch.linalg.matrix_norm(matrix, 2).item() for matrix in (z.detach(), pairs))
     assert real_norm <= 0.5 + 1e-12
     assert norm / math.sqrt(2) - 1e-12 <= real_norm <= norm + 1e-12
+
+
+@pytest.mark.parametrize("fused", [False, None])
+def test_sums_of_each_kth_step_are_those_of_every_step(fused):
+    loss, gaps, slacks = Quadratic((4, 5)), {}, {}
+    for every in (True, 3):
+        x = inside("L1")
+        optimizer = LionK([x], 5e-3, weight_decay=LAM, certify=every, fused=fused)
+        gaps[every], slacks[every] = {}, {}
+        for _ in range(10):
+            optimizer.step(closure_of(optimizer, loss, x))
+            certificate = optimizer.certificate(smoothness=loss.smoothness)
+            gaps[every][certificate.step] = certificate.gap
+            slacks[every][certificate.step] = certificate.lyapunov_slack
+    # Those of the third, sixth and ninth step, known until the next ones; none before.
+    assert {step: gap for step, gap in gaps[3].items() if gap is not None} == {s: gaps[True][s] for s in (2, 5, 8)}
+    # Every step's slack is that of the step that led to its x, each k-th one's that of the step that left it.
+    assert [slacks[3][s] for s in (2, 5, 8)] == [slacks[True][s + 1] for s in (2, 5, 8)]
+
+
+def test_each_kth_step_goes_on_after_loading():
+    x, loss = inside("L1"), Quadratic((4, 5))
+    first = LionK([x], 5e-3, weight_decay=LAM, certify=4)
+    for _ in range(6):
+        first.step(closure_of(first, loss, x))
+    second = LionK([x], 5e-3, weight_decay=LAM, certify=4)
+    second.load_state_dict(first.state_dict())
+    assert second.certificate().step == first.certificate().step == 3
+    assert second.certificate().gap == first.certificate().gap
+    for _ in range(2):
+        second.step(closure_of(second, loss, x))
+    assert second.certificate().step == 7
+
+
+def test_a_parameter_that_missed_the_certified_step_has_no_gap():
+    x, y = inside("L1"), inside("L1")
+    optimizer = LionK([x, y], 5e-3, weight_decay=LAM, certify=2)
+    for step in range(5):
+        x.grad = torch.ones_like(x)
+        y.grad = None if step == 3 else torch.ones_like(y)
+        optimizer.step()
+        certificate = optimizer.certificate()
+        assert (certificate.gap is not None) == (step in (1, 2)), step
+        assert certificate.step == (1 if step < 1 else 1 if step < 3 else 3)
+
+
+@pytest.mark.parametrize("value", [-1, 2.5, "often"])
+def test_certify_is_a_switch_or_a_period(value):
+    with pytest.raises(ValueError, match="certify must be"):
+        LionK([inside("L1")], 0.1, certify=value)
+    with pytest.raises(ValueError, match="counts steps on the host"):
+        LionK([inside("L1")], 0.1, certify=2, capturable=True)

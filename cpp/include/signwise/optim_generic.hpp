@@ -91,9 +91,15 @@ inline Doubles widen(const double* from) {
   return values;
 }
 inline Doubles abs_of(Doubles x) { return (Doubles)((Longs)x & 0x7fffffffffffffff); }
+#if SIGNWISE_OPTIM_LANES == 8 && defined(__AVX512F__)
+inline Doubles sqrt_of(Doubles x) { return (Doubles)_mm512_maskz_sqrt_pd(0xff, (__m512d)x); }
+#elif SIGNWISE_OPTIM_LANES == 4 && defined(__AVX2__)
+inline Doubles sqrt_of(Doubles x) { return (Doubles)_mm256_sqrt_pd((__m256d)x); }
+#else
 inline Doubles sqrt_of(Doubles x) {
   return each(x, [](double t) { return __builtin_sqrt(t); });
 }
+#endif
 template <class D>
 inline D max_of(D a, D b) {
   return a < b ? b : a;

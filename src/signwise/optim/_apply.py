@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._bounds import step_sums
+from ._bounds import ROW, TAKEN, Keep, step_sums
 from ._compiled import CompiledGroup
 from ._options import real
 from ._precision import MOMENTUM, WEIGHTS, dequantize, narrow, quantize, random_bits, stream
@@ -15,7 +15,9 @@ from ._state import Slot
 from ._step import Rule, foreach_step_, step_
 
 
-def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any], compiled: CompiledGroup, *, lyapunov: bool) -> None:
+def apply_(
+    slots: list[Slot], rule: Rule, group: dict[str, Any], compiled: CompiledGroup, *, keep: Keep, taken: int
+) -> None:
     """Step every slot of a group in place by torch's operations, in a graph of them where there is one.
 
     Args:
@@ -23,11 +25,12 @@ def apply_(slots: list[Slot], rule: Rule, group: dict[str, Any], compiled: Compi
         rule: of the step.
         group: its options.
         compiled: its graphs.
-        lyapunov: with ``certify``, compute what a Lyapunov slack needs besides the gap.
+        keep: which sums certificates need of this step.
+        taken: the steps before this one.
     """
-    if group["certify"]:
+    if keep is not None:
         for slot in slots:
-            _certified_(slot, rule, group, lyapunov=lyapunov)
+            _certified_(slot, rule, group, lyapunov=keep == "step", taken=taken)
         return
     alike: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
     for slot in slots:
@@ -88,7 +91,7 @@ def _bits(slot: Slot, group: dict[str, Any], role: int) -> Tensor | None:
     return random_bits(slot.x.shape, slot.state["step"], seed, slot.x.device)
 
 
-def _certified_(slot: Slot, rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> None:
+def _certified_(slot: Slot, rule: Rule, group: dict[str, Any], *, lyapunov: bool, taken: int) -> None:
     """Step, and keep the sums that certificates are made of in the state."""
     x, g, m = widened(slot)
     before = x.clone(), m.clone()
@@ -98,5 +101,7 @@ def _certified_(slot: Slot, rule: Rule, group: dict[str, Any], *, lyapunov: bool
     g = -g if rule.maximize else g
     sums = step_sums(rule, x=before[0], g=g, m=before[1], c=c, x_after=x, m_after=m, exact=exact)
     store_(slot, x, m, group)
-    kept = slot.state.setdefault("certificate", torch.zeros_like(sums))
-    kept.copy_(sums)
+    kept = slot.state.setdefault("certificate", sums.new_zeros(ROW))
+    kept[:TAKEN] = sums
+    # A captured step is replayed, so its number has to come from the device.
+    kept[TAKEN] = slot.state["step"] - 1 if group["capturable"] else taken

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from ._step import Rule
 
 Guarantee = Literal["set", "scaled-set", "none"]
-# The entries of the per-step sums of one parameter.
-GAP, DECREASE, MOVED, BEFORE, AFTER = range(5)
+# The sums that a step keeps: none, those of the gap, or those of a Lyapunov slack too.
+Keep = Literal["gap", "step"] | None
+# A row of one parameter: the sums of a certified step, and how many steps had been taken before it.
+GAP, DECREASE, MOVED, BEFORE, AFTER, TAKEN = range(6)
+ROW = 6
 
 
 def guarantee(rule: Rule) -> Guarantee:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, Guarantee, distance, gap, guarantee, radius
+from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, ROW, TAKEN, Guarantee, distance, gap, guarantee, radius
 from ._options import real
 from ._step import Rule
 
@@ -35,11 +35,12 @@ class Certificate:
         gap: G(x) = [K(−g) + K*(λx) + λ⟨x, g⟩]/λ ≥ 0, 0 at a KKT point only. For convex f it bounds
             F(x) − min F from above; inf outside C, and None for λ = 0. A gap from a mini-batch is about the
             loss of that batch.
-        lyapunov_slack: −eΔ + (L/2)‖x₊ − x‖² − (H₊ − H) of the step that led to the x of `gap`. If L is the
+        lyapunov_slack: −eΔ + (L/2)‖x₊ − x‖² − (H₊ − H) of the last certified step whose loss is known on both
+            sides: the one that led to the x of `gap`, with ``certify=k`` the one that left it. If L is the
             smoothness of f it is at least 0 up to rounding; below, L is too small, the batches of the two
             losses differ, or something is wrong. None without L, and where the inequality is not defined.
         implied_smoothness: 2(H₊ − H + eΔ)/‖x₊ − x‖², the least L for which that slack is not negative.
-        step: the number of steps that made the x at which `gap` was taken.
+        step: the number of steps that made the x of `gap`; without sums of a step, the steps so far.
         groups: one certificate for each param group; a Lyapunov slack exists for all groups together only.
 
     References:
@@ -75,7 +76,7 @@ class StepRecord:
         """(the least L that the step is consistent with, ‖x₊ − x‖²)."""
         if self.loss_after is None or not self.sums:
             return None, 0.0
-        total = torch.cat([rows.cpu().view(-1, 5) for rows in self.sums]).sum(0)
+        total = torch.cat([rows.cpu().view(-1, ROW) for rows in self.sums]).sum(0)
         moved = total[MOVED].item()
         rise = self.loss_after - self.loss + (total[AFTER] - total[BEFORE] + total[DECREASE]).item()
         if not math.isfinite(rise) or moved == 0:
@@ -84,7 +85,7 @@ class StepRecord:
 
 
 def group_certificate(
-    group: dict[str, Any], rule: Rule, states: Mapping[Tensor, dict[str, Any]], *, step: int, fresh: bool
+    group: dict[str, Any], rule: Rule, states: Mapping[Tensor, dict[str, Any]], *, steps: int, fresh: bool
 ) -> Certificate:
     """The certificate of one param group.
 
@@ -92,9 +93,11 @@ def group_certificate(
         group: its options and parameters.
         rule: what a step does to it.
         states: optimizer state by parameter.
-        step: the number of steps that made the x of the gap.
-        fresh: the gradients are those at the present weights; otherwise the last step's sums are used.
+        steps: how many the optimizer has taken.
+        fresh: the gradients are those at the present weights; otherwise the sums of the last certified step are used.
     """
+    rows = [] if fresh or not group["certify"] else certified_rows(group, states)
+    step = max((taken_before(row) for row in rows), default=steps)
     strength = guarantee(rule)
     constrained = rule.weight_decay != 0 and rule.kappa.bounded
     bounds: list[float | None] = []
@@ -111,7 +114,7 @@ def group_certificate(
         if fresh:
             g = torch.zeros_like(x) if p.grad is None else real(p.grad)
             gaps.append(known(gap(x, -g if group["maximize"] else g, rule).item()))
-        elif "certificate" in state and group["certify"] and int(state["step"]) == step + 1:
+        elif rows and "certificate" in state and taken_before(state["certificate"]) == step:
             gaps.append(known(state["certificate"][GAP].item()))
         else:
             gaps.append(None)
@@ -127,11 +130,10 @@ def group_certificate(
     )
 
 
-def combine(
-    groups: Iterable[Certificate], *, step: int, record: StepRecord | None, smoothness: float | None
-) -> Certificate:
+def combine(groups: Iterable[Certificate], *, record: StepRecord | None, smoothness: float | None) -> Certificate:
     """The certificate of all groups together: the weakest guarantee, the largest radius, sums of the rest."""
     parts = tuple(groups)
+    step = max(part.step for part in parts)
     weakest = min((part.guarantee for part in parts), key=_STRENGTH.__getitem__)
     bounds = [part.feasibility_bound for part in parts]
     implied, moved = (None, 0.0) if record is None else record.smoothness()
@@ -141,12 +143,23 @@ def combine(
         radius=max(part.radius for part in parts),
         feasibility_bound=None if weakest == "none" else root_sum_square(bounds),
         distance=root_sum_square(part.distance for part in parts if part.radius < math.inf),
-        gap=total(part.gap for part in parts),
+        gap=total(part.gap if part.step == step else None for part in parts),
         lyapunov_slack=slack,
         implied_smoothness=implied,
         step=step,
         groups=parts,
     )
+
+
+def certified_rows(group: dict[str, Any], states: Mapping[Tensor, dict[str, Any]]) -> list[Tensor]:
+    """The rows that steps have kept for the parameters of a group."""
+    found = (states.get(p, {}).get("certificate") for p in group["params"])
+    return [row for row in found if row is not None]
+
+
+def taken_before(row: Tensor) -> int:
+    """How many steps had been taken before the one that kept a row."""
+    return int(row[TAKEN].item())
 
 
 def known(value: float) -> float | None:

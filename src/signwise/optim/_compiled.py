@@ -23,7 +23,7 @@ def compile_obstacle(rule: Rule, group: dict[str, Any]) -> str | None:
     """Why the options of a group rule out a compiled step, or None."""
     if not rule.kappa.elementwise:
         return f"only a K that is a sum over coordinates is compiled, not {rule.kappa!r}"
-    if group["certify"]:
+    if group["certify"] == 1:
         return "a compiled step keeps no certificate sums"
     if group["capturable"]:
         return "a captured step is compiled with what captures it"

@@ -15,7 +15,7 @@ from signwise import convex
 from signwise._native import _optim
 from signwise.convex import Convex, GroupL2, Scaled
 
-from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, lyapunov_weights
+from ._bounds import AFTER, BEFORE, DECREASE, GAP, MOVED, ROW, TAKEN, Keep, lyapunov_weights
 from ._compiled import compiled_device, takes
 from ._precision import MOMENTUM, WEIGHTS, stream
 from ._state import Slot, advance_
@@ -76,13 +76,13 @@ class FusedGroup:
         self._key: tuple[Any, ...] = ()
         self._last: Stepped | None = None
         self._unfit: dict[int, str] = {}
-        self._table = torch.empty(0, 5, dtype=torch.float64)
+        self._table = torch.empty(0, ROW, dtype=torch.float64)
         self._rows: list[Tensor] = []
         self._tolerances = np.empty(0)
         self._plain = np.empty(0, dtype=bool)
 
     def step_(
-        self, slots: list[Slot], rule: Rule, group: dict[str, Any], *, lyapunov: bool, first: int
+        self, slots: list[Slot], rule: Rule, group: dict[str, Any], *, keep: Keep, taken: int, first: int
     ) -> tuple[list[Slot], int]:
         """Step those slots that can be; return the rest, and how many gradient entries were not finite.
 
@@ -90,7 +90,8 @@ class FusedGroup:
             slots: of the group.
             rule: of the step.
             group: its options.
-            lyapunov: with ``certify``, compute what a Lyapunov slack needs besides the gap.
+            keep: which sums certificates need of this step.
+            taken: the steps before this one.
             first: the number of the group's first parameter.
 
         Raises:
@@ -104,9 +105,9 @@ class FusedGroup:
             self._plan, self._key = None, key
         some = [] if reason else self._planned(slots, rule, group)
         if group["fused"] and len(some) < len(slots):
-            taken = {slot.number for slot in some}
+            planned = {slot.number for slot in some}
             for slot in slots:
-                if slot.number not in taken and not takes(slot, rule, group):
+                if slot.number not in planned and not takes(slot, rule, group):
                     raise RuntimeError(f"fused=True is not possible: {reason or self._unfit[slot.number]}")
         if not some:
             return slots, 0
@@ -118,7 +119,7 @@ class FusedGroup:
             grads = [torch.empty_like(slot.x).copy_(slot.g) for slot in some]
             pointers = self._plan.gradients(grads)
         states = [slot.state for slot in some]
-        found = self._run_(pointers, states, rule, group, lyapunov=lyapunov)
+        found = self._run_(pointers, states, rule, group, keep=keep, taken=taken)
         bump_([slot.p for slot in some])
         if len(some) == len(slots):
             active = [slot.p for slot in some]
@@ -152,12 +153,12 @@ class FusedGroup:
             return None
         return pointers if self._plan.holds(last.active, momenta, scales) else None
 
-    def again_(self, pointers: Any, rule: Rule, group: dict[str, Any], *, lyapunov: bool) -> int:
+    def again_(self, pointers: Any, rule: Rule, group: dict[str, Any], *, keep: Keep, taken: int) -> int:
         """Take the last step again, after :meth:`ready`; return how many gradient entries were not finite."""
         last = self._last
         assert last is not None
         advance_(last.states, rule)
-        found = self._run_(pointers, last.states, rule, group, lyapunov=lyapunov)
+        found = self._run_(pointers, last.states, rule, group, keep=keep, taken=taken)
         bump_(last.active)
         return found
 
@@ -167,16 +168,22 @@ class FusedGroup:
 
     @property
     def sums(self) -> Tensor:
-        """The certificate sums of the last step: float64, shape ``(tensors, 5)``, written over by the next."""
+        """The certificate sums of the last step: float64, shape ``(tensors, 6)``, written over by the next."""
         return self._table
 
     def _run_(
-        self, pointers: Any, states: list[dict[str, Any]], rule: Rule, group: dict[str, Any], *, lyapunov: bool
+        self,
+        pointers: Any,
+        states: list[dict[str, Any]],
+        rule: Rule,
+        group: dict[str, Any],
+        *,
+        keep: Keep,
+        taken: int,
     ) -> int:
         K, scale = unscaled(rule.kappa)
         # Only rounding asks for the number of the step.
         steps = [0] if self._plain.all() else [state["step"] for state in states]
-        certify = ("step" if lyapunov else "gap") if group["certify"] else None
         result = self._plan.step(
             pointers,
             lr=rule.eta,
@@ -191,11 +198,11 @@ class FusedGroup:
             decay=rule.decay,
             step=steps[0] if len(set(steps)) == 1 else np.array(steps, np.int64),
             rounding="stochastic" if group["rounding"] == "auto" else "nearest",
-            certify=certify,
+            certify=keep,
         )
-        if certify:
+        if keep:
             columns = {name: result.sums[:, i] for i, name in enumerate(_optim.SUMS)}
-            self._table.numpy()[:] = self._certified(columns, rule, lyapunov=lyapunov)
+            self._table.numpy()[:] = self._certified(columns, rule, lyapunov=keep == "step", taken=taken)
             for state, row in zip(states, self._rows, strict=True):
                 state["certificate"] = row
         return int(result.nonfinite)
@@ -226,16 +233,17 @@ class FusedGroup:
                 [stream(group["seed"], slot.number, role) for slot in some] for role in (WEIGHTS, MOMENTUM)
             )
             self._plan = _optim.FusedPlan(*_tensors(some), weight_seeds=weights, momentum_seeds=momentum)
-            self._table = torch.full((len(some), 5), math.nan, dtype=torch.float64)
+            self._table = torch.full((len(some), ROW), math.nan, dtype=torch.float64)
             self._rows = list(self._table)
             self._tolerances = np.array([rule.kappa.tolerance(slot.x) for slot in some])
             self._plain = np.array([slot.x.dtype == slot.state["exp_avg"].dtype != torch.bfloat16 for slot in some])
         return some
 
-    def _certified(self, sums: dict[str, Any], rule: Rule, *, lyapunov: bool) -> Any:
-        """The rows of :func:`step_sums` from the kernel's sums."""
+    def _certified(self, sums: dict[str, Any], rule: Rule, *, lyapunov: bool, taken: int) -> Any:
+        """The rows of certificates, as of :func:`step_sums`, from the kernel's sums."""
         lam, count = rule.weight_decay, len(self._tolerances)
-        rows = np.full((count, 5), math.nan)
+        rows = np.full((count, ROW), math.nan)
+        rows[:, TAKEN] = taken
         inside = 1 + self._tolerances
         before = np.where(sums["gauge_before"] > inside, math.inf, sums["conjugate_before"])
         if lam:
@@ -252,7 +260,7 @@ class FusedGroup:
         for column, conjugate, when in ((BEFORE, before, "before"), (AFTER, after, "after")):
             young = conjugate + sums[f"k_momentum_{when}"] + lam * sums[f"x_momentum_{when}"]
             rows[:, column] = (conjugate / lam if lam else 0) + ratio * young
-        rows[~self._plain, 1:] = math.nan
+        rows[~self._plain, DECREASE:TAKEN] = math.nan
         return rows
 
 

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from signwise.convex import L1, Convex
 
 from ._apply import apply_
-from ._bounds import effective_noise
+from ._bounds import Keep, effective_noise
 from ._certificate import Certificate, StepRecord, combine, group_certificate
 from ._compiled import CompiledGroup, compile_obstacle, compiled_device
 from ._fused import FusedGroup, obstacle
@@ -70,7 +70,8 @@ class LionK(Optimizer):
         nan_policy: for NaN and infinite gradients. "count" steps by IEEE arithmetic, counts them in
             `nonfinite_gradients` and warns; "raise" raises :class:`NonFiniteGradientError` before anything
             changes; "skip" leaves out the whole step.
-        certify: keep the sums that :meth:`certificate` needs for a gap and a Lyapunov slack.
+        certify: keep the sums that :meth:`certificate` needs for a gap and a Lyapunov slack: of every step (True), or
+            of each k-th one (k), which costs a k-th of the time.
         seed: of stochastic rounding, and of the coin.
         process_group: processes that vote on every step, such as ``torch.distributed.group.WORLD`` (which is None
             before ``init_process_group``). Each has gradients of its own, not averaged, and momentum of its own; all
@@ -125,7 +126,7 @@ class LionK(Optimizer):
         cautious: Cautious | None = None,
         decay: Decay = "plain",
         nan_policy: NanPolicy = "count",
-        certify: bool = False,
+        certify: bool | int = False,
         seed: int = 0,
         process_group: ProcessGroup | None = None,
         vote: Vote = "majority",
@@ -159,6 +160,8 @@ class LionK(Optimizer):
         self._counter = Counter()
         self._record: StepRecord | None = None
         self._complete: StepRecord | None = None
+        # The steps taken, once it is asked for.
+        self._taken: int | None = None
         self._fused: dict[int, FusedGroup] = {}
         self._compiled: dict[int, CompiledGroup] = {}
         # The states that the last step left, to see whether they have been replaced since.
@@ -242,10 +245,11 @@ class LionK(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         rules = [rule_of(group) for group in self.param_groups]
-        lyapunov = loss is not None and all(group["certify"] and not group["capturable"] for group in self.param_groups)
+        taken = self._taken_before()
+        keeps = self._keeps(taken, with_loss=loss is not None)
         ready = self._ready(rules)
         if ready is not None:
-            found = self._again(ready, rules, loss, lyapunov=lyapunov)
+            found = self._again(ready, rules, loss, keeps, taken)
             self._counter.note(found)
             return loss
         slots = self._slots()
@@ -269,22 +273,44 @@ class LionK(Optimizer):
             return loss
         self._note_loss(loss)
         found = first = 0
-        for number, (group, rule, some) in enumerate(zip(self.param_groups, rules, slots, strict=True)):
+        for number, (group, rule, some, keep) in enumerate(zip(self.param_groups, rules, slots, keeps, strict=True)):
             if some:
                 begin_(some, rule, momentum_dtype=group["momentum_dtype"], capturable=group["capturable"])
                 fused = self._fused.setdefault(number, FusedGroup())
-                rest, count = fused.step_(some, rule, group, lyapunov=lyapunov, first=first)
+                rest, count = fused.step_(some, rule, group, keep=keep, taken=taken, first=first)
                 found += count
                 if rest and group["nan_policy"] == "count":
                     found += self._counter.add([slot.g for slot in rest], captured=group["capturable"])
-                apply_(rest, rule, group, self._compiled.setdefault(number, CompiledGroup()), lyapunov=lyapunov)
+                compiled = self._compiled.setdefault(number, CompiledGroup())
+                apply_(rest, rule, group, compiled, keep=keep, taken=taken)
             first += len(group["params"])
         self._states = list(self.state.values())
         self._counter.note(found)
-        if lyapunov and loss is not None:
+        self._count(any(slots))
+        if loss is not None and all(keep == "step" for keep in keeps):
             sums = tuple(slot.state["certificate"].clone() for some in slots for slot in some)
             self._record = StepRecord(loss=self._signed(loss), sums=sums)
         return loss
+
+    def _taken_before(self) -> int:
+        """How many steps certificates count before this one; that of captured groups is on the device."""
+        if self._taken is None:
+            if not any(group["certify"] and not group["capturable"] for group in self.param_groups):
+                return 0
+            steps = (state.get("step") for state in self.state.values())
+            self._taken = max((step for step in steps if isinstance(step, int)), default=0)
+        return self._taken
+
+    def _count(self, stepped: bool) -> None:
+        if self._taken is not None:
+            self._taken += stepped
+
+    def _keeps(self, taken: int, *, with_loss: bool) -> list[Keep]:
+        """By group, which sums the step after so many keeps."""
+        due = [bool(group["certify"]) and (taken + 1) % group["certify"] == 0 for group in self.param_groups]
+        # A slack is about all groups together, and a captured step has no loss.
+        whole = with_loss and all(due) and not any(group["capturable"] for group in self.param_groups)
+        return [("step" if whole else "gap") if one else None for one in due]
 
     def _ready(self, rules: list[Rule]) -> list[tuple[int, Any]] | None:
         """By group, the addresses for its native step if all groups take the last one again, else None.
@@ -311,7 +337,12 @@ class LionK(Optimizer):
         return result
 
     def _again(
-        self, ready: list[tuple[int, Any]], rules: list[Rule], loss: float | Tensor | None, *, lyapunov: bool
+        self,
+        ready: list[tuple[int, Any]],
+        rules: list[Rule],
+        loss: float | Tensor | None,
+        keeps: list[Keep],
+        taken: int,
     ) -> int:
         """Take the step that is ready; return how many gradient entries were NaN or infinite and let pass."""
         admitted = True
@@ -324,8 +355,10 @@ class LionK(Optimizer):
         self._note_loss(loss)
         found = 0
         for number, pointers in ready:
-            found += self._fused[number].again_(pointers, rules[number], self.param_groups[number], lyapunov=lyapunov)
-        if lyapunov and loss is not None:
+            group, fused = self.param_groups[number], self._fused[number]
+            found += fused.again_(pointers, rules[number], group, keep=keeps[number], taken=taken)
+        self._count(bool(ready))
+        if loss is not None and all(keep == "step" for keep in keeps):
             sums = tuple(self._fused[number].sums.clone() for number, _ in ready)
             self._record = StepRecord(loss=self._signed(loss), sums=sums)
         return found
@@ -377,9 +410,9 @@ class LionK(Optimizer):
 
     def _note_loss(self, loss: float | Tensor | None) -> None:
         """The loss before this step is the loss after the last one."""
-        before, self._record, self._complete = self._record, None, None
-        if before is not None and loss is not None:
-            self._complete = replace(before, loss_after=self._signed(loss))
+        before, self._record = self._record, None
+        if before is not None:
+            self._complete = None if loss is None else replace(before, loss_after=self._signed(loss))
 
     def _signed(self, loss: float | Tensor) -> float:
         """The loss as it is minimised; NaN if some groups maximise it and others do not."""
@@ -393,27 +426,25 @@ class LionK(Optimizer):
         Args:
             closure: clears the gradients, computes the loss and its gradients at the present weights, and returns
                 the loss. With it `gap` is about the present weights. Without one it is about those before the
-                last step, and needs ``certify=True``.
+                last certified step, and needs ``certify``.
             smoothness: L, a Lipschitz constant of the loss's gradient, for `lyapunov_slack`. A slack also needs
-                ``certify=True`` and the loss on both sides of a step: from ``step(closure)`` before it, and after
+                ``certify`` and the loss on both sides of a step: from ``step(closure)`` before it, and after
                 it from `closure` here or from the next ``step(closure)``.
 
         Returns:
             A :class:`Certificate`; fields that cannot be known are None.
         """
-        step = max((int(state["step"]) for state in self.state.values() if "step" in state), default=0)
         record = self._complete
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
             record = None if self._record is None else replace(self._record, loss_after=self._signed(loss))
-        else:
-            step -= 1
+        steps = max((int(state["step"]) for state in self.state.values() if "step" in state), default=0)
         parts = [
-            group_certificate(group, rule_of(group), self.state, step=max(step, 0), fresh=closure is not None)
+            group_certificate(group, rule_of(group), self.state, steps=steps, fresh=closure is not None)
             for group in self.param_groups
         ]
-        return combine(parts, step=max(step, 0), record=record, smoothness=smoothness)
+        return combine(parts, record=record, smoothness=smoothness)
 
     @torch.no_grad()
     def reset_certificate(self) -> None:

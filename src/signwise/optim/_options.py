@@ -34,7 +34,7 @@ class GroupOptions(TypedDict, total=False):
     cautious: Cautious | None
     decay: Decay
     nan_policy: NanPolicy
-    certify: bool
+    certify: bool | int
     seed: int
 
 
@@ -113,6 +113,13 @@ def check_group(group: dict[str, Any]) -> None:
     _one_of(group["nan_policy"], "nan_policy", get_args(NanPolicy))
     _one_of(group["rounding"], "rounding", get_args(Rounding))
     _one_of(group["momentum_dtype"], "momentum_dtype", (None, *MOMENTUM_DTYPES))
+    certify = group["certify"]
+    if not isinstance(certify, int) or certify < 0:
+        raise ValueError(f"certify must be True, False or every how many steps, got {certify!r}")
+    if certify > 1 and group["capturable"]:
+        raise ValueError(
+            f"certify={certify} counts steps on the host, which a captured step does not do; use certify=True"
+        )
     if not isinstance(group["seed"], int):
         raise TypeError(f"seed must be an int, got {type(group['seed']).__name__}")
     if group["foreach"] and group["fused"]:
