@@ -27,7 +27,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from signwise.binary import PerLayer, StageConfig, TwoStageConfig, evaluate, fit, resnet20, set_omega
+from signwise.binary import DivergedError, PerLayer, StageConfig, TwoStageConfig, evaluate, fit, resnet20, set_omega
 from signwise.data import load
 from signwise.optim import LionK
 
@@ -159,7 +159,12 @@ def train(run: Run) -> dict[str, Any]:
         config = TwoStageConfig(stage2=stage, seed=run.seed)
     part = torch.randperm(len(data["train"][0]), generator=torch.Generator().manual_seed(run.seed))[: run.images]
     images = data["train"][0][part], data["train"][1][part]
-    fit(model, images, config=config, optimizer=boxed if method.lion else None, progress=False)
+    try:
+        fit(model, images, config=config, optimizer=boxed if method.lion else None, progress=False)
+        diverged = False
+    except DivergedError:
+        # It counts, with what its last weights score.
+        diverged = True
     scored = "test" if run.seed else "val"
     loss, accuracy = evaluate(model, data[scored])
     return {
@@ -167,6 +172,7 @@ def train(run: Run) -> dict[str, Any]:
         "scored": scored,
         "loss": loss if math.isfinite(loss) else None,
         "accuracy": accuracy,
+        "diverged": diverged,
         "cpu_seconds": round(time.process_time() - start, 1),
     }
 
