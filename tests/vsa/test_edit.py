@@ -112,9 +112,9 @@ def test_an_only_member_that_shows(outer):
     for step in reversed(outer):
         empty, one = {step: empty}, {step: one}
     path = (*outer, "m")
-    with pytest.raises(ValueError, match="last member of the (object at in|document).*only=True"):
+    with pytest.raises(ValueError, match=r"last member of the (object at in|document).*only=True"):
         encoder.remove(encoded(encoder, one), path, 5)
-    with pytest.raises(ValueError, match="first member to the (object at in|document).*only=True"):
+    with pytest.raises(ValueError, match=r"first member to the (object at in|document).*only=True"):
         encoder.add(encoded(encoder, empty), path, 5)
     with pytest.raises(ValueError, match="not end in a name"):
         encoder.add(encoded(encoder, empty), (), 5, only=True)
