@@ -11,6 +11,8 @@ using Votes = nb::ndarray<const std::uint64_t, nb::ndim<3>, nb::c_contig, nb::de
 using OutWords = nb::ndarray<std::uint64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Column = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Values = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 }  // namespace
@@ -74,6 +76,17 @@ void bind_bits(nb::module_& m) {
       },
       nb::arg("query").noconvert(), nb::arg("base").noconvert(), nb::arg("k"), nb::arg("distances").noconvert(),
       nb::arg("indices").noconvert(), nb::arg("threads"));
+  m.def(
+      "bits_signed_sums",
+      [](Column<std::int64_t> y, Words base, Column<std::int64_t> rows, Out<std::int64_t> out) {
+        require((y.shape(0) + 63) / 64 == base.shape(1), "y and base differ in length");
+        require(out.size() == rows.shape(0), "an output has the wrong size");
+        for (std::size_t i = 0; i < rows.shape(0); ++i)
+          require(rows.data()[i] >= 0 && rows.data()[i] < length(base.shape(0)), "a row is out of range");
+        nb::gil_scoped_release release;
+        signed_sums(y.data(), length(y.shape(0)), base.data(), rows.data(), length(rows.shape(0)), out.data());
+      },
+      nb::arg("y").noconvert(), nb::arg("base").noconvert(), nb::arg("rows").noconvert(), nb::arg("out").noconvert());
   m.def(
       "bits_majority",
       [](Words votes, std::int64_t least, Out<std::uint64_t> out, int threads) {

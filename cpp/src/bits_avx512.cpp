@@ -275,6 +275,9 @@ i64 one_to_rows(const u64* a, const u64* b, i64 rows, std::int32_t base, std::in
     __m512i sum[8];
     SIGNWISE_UNROLL
     for (int r = 0; r < 8; ++r) {
+      // Counting waits for memory, and the processor's own prefetcher stops at the end of each page.
+      for (int v = 0; v < V; ++v)
+        _mm_prefetch(reinterpret_cast<const char*>(b + 8 * (V * r + v) + 512), _MM_HINT_T0);
       sum[r] = _mm512_popcnt_epi64(_mm512_xor_si512(row[0], load512(b + 8 * V * r)));
       SIGNWISE_UNROLL
       for (int v = 1; v < V; ++v)

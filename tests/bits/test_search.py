@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signwise import _native
+from signwise._native import _bits
 from signwise.bits import PackedBits, hamming_topk, pack, xnor_matmul
 
 from ..oracles import bits as oracle
@@ -95,3 +96,16 @@ def test_k_of_numpy_and_k_that_is_not_whole():
     for k in (2.0, True, "2"):
         with pytest.raises(TypeError, match="k must be a whole number"):
             hamming_topk(p, p, k)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(st.sampled_from([1, 63, 64, 100, 512]), st.sampled_from([0, 1, 3, 2**20, 2**40 - 1]), st.integers(0, 2**32))
+def test_signed_sums(each_way, length, largest, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(-largest, largest, length, endpoint=True)
+    base = signs(rng, 70, length)
+    rows = rng.integers(0, 70, 130)
+    for _ in each_way():
+        got = _bits.signed_sums(y, pack(base).words, rows)
+        assert got.dtype == np.int64
+        assert np.array_equal(got, base[rows].astype(np.int64) @ y)

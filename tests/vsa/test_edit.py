@@ -76,15 +76,56 @@ def test_what_an_edit_cannot_do():
     for edit in (encoder.add, encoder.remove):
         with pytest.raises(ValueError, match="array at tags would change"):
             edit(y, "tags[2]", 3, lengths=(3,))
-    with pytest.raises(ValueError, match="last member of the document"):
-        encoder.remove(encoded(encoder, {"a": 1}), "a", 1)
-    with pytest.raises(ValueError, match="first member to the document"):
-        encoder.add(encoded(encoder, {}), "a", 1)
     with pytest.raises(ValueError, match=r"give its index"):
         encoder.replace(y, "tags[*]", 3, 4)
     for lengths in ((), (3, 3), (2,), (True,), (3.0,)):
         with pytest.raises(ValueError, match="length"):
             encoder.replace(y, "tags[2]", 3, 4, lengths=lengths)
+
+
+ONLY = [(("in",), ()), (("in", "x"), ()), (("tags", 1), (3,)), (("tags", 1, "x"), (3,)), ((), ())]
+
+
+@every_encoder
+@given(st.sampled_from(ONLY), st.sampled_from(VALUES))
+def test_the_only_member(encoder, place, value):
+    path, lengths = place
+    y, one = (
+        encoded(encoder, with_value({"": DOCUMENT | {"in": {"x": 0}, "tags": [1, {"x": 0}, 2]}}, ("", *path), v)[""])
+        for v in ({}, {"m": value})
+    )
+    assert np.array_equal(encoder.add(y, (*path, "m"), value, lengths=lengths, only=True), one)
+    assert np.array_equal(encoder.remove(one, (*path, "m"), value, lengths=lengths, only=True), y)
+
+
+def test_an_only_member_under_conjunctions_and_neighbours():
+    encoder = JSONEncoder(512, conjunctions=True, arrays=("pos", "adj"))
+    empty, one = encoded(encoder, {"a": 1, "in": {}}), encoded(encoder, {"a": 1, "in": {"m": "x"}})
+    assert np.array_equal(encoder.remove(one, "in.m", "x", only=True), empty)
+    assert np.array_equal(encoder.add(empty, "in.m", "x", only=True), one)
+
+
+@pytest.mark.parametrize("outer", [(), ("in",), ("in", "x")])
+def test_an_only_member_that_shows(outer):
+    encoder = ENCODERS["plain"]
+    empty, one = {}, {"m": 5}
+    for step in reversed(outer):
+        empty, one = {step: empty}, {step: one}
+    path = (*outer, "m")
+    with pytest.raises(ValueError, match=r"last member of the (object at in|document).*only=True"):
+        encoder.remove(encoded(encoder, one), path, 5)
+    with pytest.raises(ValueError, match=r"first member to the (object at in|document).*only=True"):
+        encoder.add(encoded(encoder, empty), path, 5)
+    with pytest.raises(ValueError, match="not end in a name"):
+        encoder.add(encoded(encoder, empty), (), 5, only=True)
+
+
+def test_only_false_where_what_is_left_is_silent():
+    encoder = JSONEncoder(512, weights={"b": 0.0})
+    y = encoded(encoder, {"a": 1, "b": 2})
+    assert not encoder.remove(y, "a", 1, only=False).any()
+    assert np.array_equal(encoder.add(y, "b2", 2), encoded(encoder, {"a": 1, "b2": 2}))
+    assert np.array_equal(encoder.add(np.zeros_like(y), "a", 1), y)
 
 
 def test_what_conjunctions_and_neighbours_forbid():

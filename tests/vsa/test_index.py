@@ -63,6 +63,8 @@ def test_signs_and_scores_are_those_of_the_definition():
     assert np.array_equal(PackedBits(sign_words(np.stack(WHOLE), 0), 512).unpack("float64"), SIGNS)
     scores = [float(s @ y[9]) / np.linalg.norm(y[9]) / 512**0.5 for s in signs]
     assert sign_scores(y[9], packed) == pytest.approx(scores, abs=1e-12)
+    assert sign_scores(y[9].astype(np.float64), packed, np.array([3, 0])) == pytest.approx(scores[3::-3], abs=1e-12)
+    assert sign_scores(y[9].astype(np.int64) * 2**40, packed) == pytest.approx(scores, abs=1e-12)
 
 
 @every_kind

@@ -224,3 +224,13 @@ def test_the_extension_checks_what_it_is_given():
     unknown.append(b"\x20")
     with pytest.raises(ValueError, match="unknown token"):
         native.encode(unknown, "int64", np.empty((1, 512), np.int64), 1)
+
+
+@needs_core
+def test_an_encoder_that_is_held_at_exit_is_no_leak():
+    held = (
+        "import ctypes; from signwise.vsa import JSONEncoder; e = JSONEncoder(512); e.encode_one({'a': 1}); "
+        "ctypes.pythonapi.Py_IncRef(ctypes.py_object(e))"
+    )
+    ran = subprocess.run([sys.executable, "-c", held], capture_output=True, text=True, check=True)
+    assert ran.stderr == ""

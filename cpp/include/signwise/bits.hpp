@@ -29,6 +29,10 @@ void hamming_rows(const std::uint64_t* a, std::int64_t a_stride, const std::uint
 void hamming_topk(const std::uint64_t* query, std::int64_t q, const std::uint64_t* base, std::int64_t n,
                   std::int64_t words, std::int64_t k, std::int32_t* distances, std::int64_t* indices, int threads);
 
+// out[j] = sum of y_i s_i over the k signs s of row rows[j] of base; |y_i| < 2^40.
+void signed_sums(const std::int64_t* y, std::int64_t k, const std::uint64_t* base, const std::int64_t* rows,
+                 std::int64_t count, std::int64_t* out);
+
 // Bit 1 where at least `least` of the n votes (n, words) have it; 1 <= least <= n.
 void majority(const std::uint64_t* votes, std::int64_t n, std::int64_t words, std::int64_t least, std::uint64_t* out,
               int threads);

@@ -115,6 +115,16 @@ def hamming_topk(query: Words, base: Words, k: int) -> tuple[npt.NDArray[np.int3
     return distances, indices
 
 
+def signed_sums(y: npt.NDArray[np.int64], base: Words, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """sum_i y_i s_i for the signs s of the given rows of base ``(n, words)``; y of shape ``(k,)``, abs below 2**40."""
+    native = core()
+    if native is None:
+        return fallback.signed_sums(y, base[rows])
+    out = np.empty(len(rows), np.int64)
+    native.bits_signed_sums(y, base, rows, out)
+    return out
+
+
 def majority(votes: Words, least: int) -> Words:
     """Bit 1 where at least ``least`` of the n votes ``(n, ..., words)`` have it."""
     n, shape = votes.shape[0], votes.shape[1:]

@@ -115,6 +115,13 @@ def _sums(planes: Words) -> npt.NDArray[np.int64]:
     return total
 
 
+def signed_sums(y: npt.NDArray[np.int64], words: Words) -> npt.NDArray[np.int64]:
+    """sum_i y_i s_i for the signs s of each row."""
+    # Twice the sum of y over the bits that are set, less the sum of y.
+    sums: npt.NDArray[np.int64] = 2 * (bits_from_words(words, len(y)) @ y) - y.sum()
+    return sums
+
+
 def majority(votes: Words, least: int) -> Words:
     """Bit 1 where at least ``least`` of the (n, words) votes have it."""
     words: Words = words_from_bits((_sums(votes) >= least)[None])[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import unicodedata
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +20,11 @@ from ._vsa_walk import path_text as path_text
 
 Output = Literal["int32", "int64", "float32", "bits"]
 Loads = Callable[[Any], Any]
+
+# Kernels live here and not in their encoders: what a test runner or an interpreter session still holds at exit would
+# otherwise keep them beyond the extension, which nanobind reports as a leak.
+_kernels: weakref.WeakKeyDictionary[Encoder, Any] = weakref.WeakKeyDictionary()
+atexit.register(_kernels.clear)
 
 _DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "bits": np.uint8}
 
@@ -40,7 +47,6 @@ class Encoder:
         self.spec = spec
         self.skipped = 0
         self._fallback = _vsa_numpy.Encoder(spec)
-        self._made: Any = None
 
     def read(self, items: Sequence[Any], loads: Loads, *, stop: bool = False) -> tuple[Sequence[bytes], list[Failure]]:
         """Parse and walk items (dict, list, or JSON str or bytes for ``loads``) into token buffers.
@@ -116,10 +122,11 @@ class Encoder:
         return [Collected(len(buffers), *parts)]
 
     def _native(self, core: Any) -> Any:
-        if self._made is None:
+        kernel = _kernels.get(self)
+        if kernel is None:
             fields = {field.name: getattr(self.spec, field.name) for field in dataclasses.fields(self.spec)}
-            self._made = core.VsaEncoder(**fields)
-        return self._made
+            kernel = _kernels[self] = core.VsaEncoder(**fields)
+        return kernel
 
     def _finished(self, acc: NDArray[np.int64], output: Output) -> NDArray[Any]:
         if output == "int64":

@@ -18,14 +18,24 @@ if TYPE_CHECKING:
 _NOTHING: Final = object()
 
 
-def add(encoder: JSONEncoder, y: NDArray[Any], path: Any, value: Any, lengths: Sequence[int]) -> NDArray[Any]:
+def add(
+    encoder: JSONEncoder, y: NDArray[Any], path: Any, value: Any, lengths: Sequence[int], only: bool | None
+) -> NDArray[Any]:
     """The vector of the document with a new member; see ``JSONEncoder.add``."""
-    return _edit(encoder, y, path, _NOTHING, value, lengths)
+    if only:
+        steps, name = _object_of(encoder, path)
+        return _edit(encoder, y, steps, {}, {name: value}, lengths)
+    return _edit(encoder, y, path, _NOTHING, value, lengths, wary=only is None)
 
 
-def remove(encoder: JSONEncoder, y: NDArray[Any], path: Any, value: Any, lengths: Sequence[int]) -> NDArray[Any]:
+def remove(
+    encoder: JSONEncoder, y: NDArray[Any], path: Any, value: Any, lengths: Sequence[int], only: bool | None
+) -> NDArray[Any]:
     """The vector of the document without a member; see ``JSONEncoder.remove``."""
-    return _edit(encoder, y, path, value, _NOTHING, lengths)
+    if only:
+        steps, name = _object_of(encoder, path)
+        return _edit(encoder, y, steps, {name: value}, {}, lengths)
+    return _edit(encoder, y, path, value, _NOTHING, lengths, wary=only is None)
 
 
 def replace(
@@ -35,7 +45,24 @@ def replace(
     return _edit(encoder, y, path, old, new, lengths)
 
 
-def _edit(encoder: JSONEncoder, y: NDArray[Any], path: Any, old: Any, new: Any, lengths: Sequence[int]) -> NDArray[Any]:
+def _object_of(encoder: JSONEncoder, path: Any) -> tuple[Path, str]:
+    """The path of the object that a path's last step is a member of, and the member's name."""
+    steps = parse_path(path)
+    if not steps or not isinstance(steps[-1], str) or steps[-1] == ANY:
+        raise ValueError(f"only=True is of a member of an object; the path {path_text(steps)!r} does not end in a name")
+    return steps[:-1], steps[-1]
+
+
+def _edit(
+    encoder: JSONEncoder,
+    y: NDArray[Any],
+    path: Any,
+    old: Any,
+    new: Any,
+    lengths: Sequence[int],
+    *,
+    wary: bool = False,
+) -> NDArray[Any]:
     options, kernel = encoder._options(), encoder._kernel()
     if not isinstance(y, np.ndarray) or y.dtype not in (np.dtype(np.int32), np.dtype(np.int64)):
         what = y.dtype if isinstance(y, np.ndarray) else type(y).__name__
@@ -53,11 +80,16 @@ def _edit(encoder: JSONEncoder, y: NDArray[Any], path: Any, old: Any, new: Any, 
         if value is not _NOTHING:
             change += sign * kernel.encode([spine(spined, kernel.walk(value))], "int64")[0]
     result = y.astype(np.int64) + change
-    if old is _NOTHING or new is _NOTHING:
-        empty = kernel.encode([kernel.walk({})], "int64")[0]
-        if len(steps) == 1 and np.array_equal(y if old is _NOTHING else result + empty, empty):
-            verb = "adding the first member to" if old is _NOTHING else "removing the last member of"
-            raise ValueError(f"{verb} the document: {{}} has a vector of its own; replace the document, path ()")
+    if wary and y.any():
+        if old is _NOTHING:
+            empty = kernel.encode([spine(spined[:-1], kernel.walk({}))], "int64")[0]
+            verb, shown = "adding the first member to", np.array_equal(y, empty)
+        else:
+            # Every document has a term, so nothing left means that an object has become {} on the way.
+            verb, shown = "removing the last member of", not result.any()
+        if shown:
+            where = f"the object at {path_text(steps[:-1])}" if len(steps) > 1 else "the document"
+            raise ValueError(f"{verb} {where}: {{}} has a vector of its own; give only=True")
     if y.dtype == np.int32 and (result.max() > 2**31 - 1 or result.min() < -(2**31)):
         raise OverflowError("a component of the result does not fit int32; give y as int64")
     return result.astype(y.dtype)

@@ -379,14 +379,19 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         return explain(self, a, b)
 
-    def add(self, y: Vectors, path: str | Path, value: Any, *, lengths: Sequence[int] = ()) -> Vectors:
+    def add(
+        self, y: Vectors, path: str | Path, value: Any, *, lengths: Sequence[int] = (), only: bool | None = None
+    ) -> Vectors:
         """The vector of the document with a new member: equal, bit by bit, to encoding it anew.
 
         Args:
             y: the document's vector, int32 or int64, shape ``(d,)``; it stays as it is.
-            path: where the new member stands in an object that has other members.
+            path: where the new member stands in an object.
             value: any JSON value.
             lengths: the length of the array of each index in the path, outermost first.
+            only: whether the member is the only one of its object, which was ``{}`` and had the vector of that. A
+                vector does not hold this, so it is for you to say, as are ``lengths``. By default other members
+                are assumed, and refused where the whole vector shows that there are none.
 
         Returns:
             A new vector of the same dtype.
@@ -396,16 +401,18 @@ class JSONEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             TypeError: a packed or normalised vector.
             ValueError: more would change than this value (the message names what must be replaced as a whole):
                 the length of an array, the neighbours under the view ``"adj"``, the conjunctions of the object; or
-                the document is ``{}``. Of an inner object that is empty this cannot be seen: replace the ``{}``.
+                ``only`` is not given, and the document holds nothing but the empty object.
         """
-        return edits.add(self, y, path, value, lengths)
+        return edits.add(self, y, path, value, lengths, only)
 
-    def remove(self, y: Vectors, path: str | Path, value: Any, *, lengths: Sequence[int] = ()) -> Vectors:
+    def remove(
+        self, y: Vectors, path: str | Path, value: Any, *, lengths: Sequence[int] = (), only: bool | None = None
+    ) -> Vectors:
         """The vector of the document without a member whose value is given; as :meth:`add`.
 
-        An inner object that loses its last member must be replaced by ``{}`` instead; a vector does not show it.
+        With ``only=True`` the object becomes ``{}``, as it does when it loses its last member.
         """
-        return edits.remove(self, y, path, value, lengths)
+        return edits.remove(self, y, path, value, lengths, only)
 
     def replace(self, y: Vectors, path: str | Path, old: Any, new: Any, *, lengths: Sequence[int] = ()) -> Vectors:
         """The vector of the document with another value at a path, the old one being given; as :meth:`add`."""

@@ -402,8 +402,10 @@ class JSONIndex:
         found = store.nearest(codes, fetch) if allowed is None else store.nearest_among(codes, allowed, fetch)
         ranked = []
         for y, code, rows in zip(ys, codes, found, strict=True):
-            stored = store.rows.gather(rows)
-            scores = sign_scores(y, stored) if store.binary else (stored @ code).astype(np.float64)
+            if store.binary:
+                scores = sign_scores(y, *store.rows.located(rows))
+            else:
+                scores = (store.rows.gather(rows) @ code).astype(np.float64)
             best = np.lexsort((rows, -scores))[:k]
             ranked.append((rows[best].tolist(), scores[best].tolist()))
         entries = store.entries.entries_of(sorted({row for rows, _ in ranked for row in rows}))

@@ -77,3 +77,9 @@ class Rows:
             mine = block_of == block
             out[mine] = self._blocks[block][rows[mine] - self._starts[block]]
         return out
+
+    def located(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """An array that holds the rows of the given numbers, and where: without a copy where one block has them all."""
+        if len(self._blocks) == 1:
+            return self._blocks[0], rows
+        return self.gather(rows), np.arange(len(rows))
