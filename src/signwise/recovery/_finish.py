@@ -94,6 +94,12 @@ def leverages(problem: EntryProblem, state: State) -> tuple[Tensor, Tensor]:
     return U[:, there].square().sum(1), V[:, there].square().sum(1)
 
 
+def refitted(problem: EntryProblem, axis: int, lines: Tensor, basis: Tensor) -> Tensor:
+    """Robust coordinates of rows (axis 0) or columns in a basis, shape ``(len(lines), k)``."""
+    values = np.stack([problem.line(axis, int(i)) for i in lines])
+    return robust_coordinates(torch.from_numpy(values).to(problem.device), basis)
+
+
 def repair_leverage(problem: EntryProblem, state: State, diary: Diary, *, tol: float) -> State:
     """Free rows and columns that a component of their own has absorbed, and refit them to the others' components."""
     k = state.rank
@@ -114,14 +120,10 @@ def repair_leverage(problem: EntryProblem, state: State, diary: Diary, *, tol: f
     U, sigma, V = U[:, : k - bad], sigma[: k - bad], V[:, : k - bad]
     left, right = U * sigma, V.clone()
 
-    def refit(axis: int, lines: Tensor, basis: Tensor) -> Tensor:
-        values = np.stack([problem.line(axis, int(i)) for i in lines])
-        return robust_coordinates(torch.from_numpy(values).to(problem.device), basis)
-
     if len(rows):
-        left[rows] = refit(0, rows, right)
+        left[rows] = refitted(problem, 0, rows, right)
     if len(cols):
-        right[cols] = refit(1, cols, left)
+        right[cols] = refitted(problem, 1, cols, left)
     U, sigma, V = factor_svd(left, right)
     L, R = problem.joined(U, sigma, V)
     s = problem.rule.of(problem.look(L, R).magnitudes)
