@@ -202,6 +202,41 @@ def test_only_approximately_low_rank_turns_to_huber():
     assert error(fit.low_rank_, X) < error((U[:, :6] * s[:6]) @ Vt[:6], X)
 
 
+def test_zeros_in_plenty_and_whole_numbers():
+    # Counts of which two thirds are 0: every low quantile of a poor fit is 0.
+    rng = np.random.default_rng(0)
+    members = rng.random((120, 4)) < 0.15
+    truth = members @ rng.integers(0, 5, (4, 90)).astype(float)
+    assert 0.5 < (truth == 0).mean() < 0.8
+    X = np.where(rng.random(truth.shape) < 0.1, rng.integers(0, 40, truth.shape), truth)
+    fit = RobustLowRank().fit(X)
+    assert (fit.rank_, fit.recovered_) == (4, True)
+    assert error(fit.low_rank_, truth) < 1e-9
+
+
+def test_rounding_is_noise():
+    rng = np.random.default_rng(0)
+    truth = np.round(20 * rng.standard_normal((150, 2)) @ rng.standard_normal((2, 90)))
+    fit = RobustLowRank().fit(np.where(rng.random(truth.shape) < 0.1, 255, truth))
+    assert (fit.rank_, fit.recovered_) == (2, True)
+    assert error(fit.low_rank_, truth) < 0.02
+    # The 0.4-quantile of a uniform error in ±0.5, over that of |N(0, 1)|.
+    assert fit.scale_ == pytest.approx(0.2 / 0.524, rel=0.15)
+
+
+def test_an_approximate_rank_is_the_best_of_those_held_out():
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.standard_normal((n, 40)))[0] for n in (150, 120))
+    truth = 100 * (U * 0.75 ** np.arange(40)) @ V.T
+    X = np.where(rng.random(truth.shape) < 0.1, 20.0, truth)
+    with pytest.warns(ConvergenceWarning, match="structure"):
+        fit = RobustLowRank().fit(X)
+    assert fit.rank_ >= 6
+    assert not fit.recovered_
+    _, s, _ = np.linalg.svd(truth)
+    assert error(fit.low_rank_, truth) < 2.5 * np.linalg.norm(s[fit.rank_ :]) / np.linalg.norm(s)
+
+
 @pytest.mark.parametrize("X", [np.zeros((20, 10)), np.zeros((20, 10)) + np.where(np.eye(20, 10), np.nan, 0)])
 def test_zero_is_rank_zero(X):
     fit = RobustLowRank().fit(X)

@@ -20,6 +20,7 @@ from ._weights import CUT, Loss
 
 SAMPLE, LINE_SAMPLE, REFRESH = 20_000, 128, 5
 SETTLED = 1e-3
+ZERO, FEW_CELLS = 1e-12, 200
 _FEW = 5.0  # outliers a row or column below which their pattern says nothing
 
 
@@ -56,7 +57,8 @@ class EntryProblem(Problem):
         drawn = entries.draw(min(entries.observed, held + SAMPLE), rng)
         self._held_at, sample = drawn[:held], drawn[held:]
         self._held = entries.at(self._held_at)
-        self._sample = entries.at(sample)
+        self._sample = _telling(entries.at(sample))
+        self._held_telling = _telling(self._held)
         # Held-out entries are a random part, so that the scale of all says that of each.
         self.s_0 = self.rule.first(torch.from_numpy(np.concatenate([self._sample[2], self._held[2]])))
         entries.put(self._held_at, math.nan)
@@ -109,8 +111,8 @@ class EntryProblem(Problem):
         return Look(L=L, R=R, residual=residual, magnitudes=residual.abs())
 
     def held_out(self, L: Tensor, R: Tensor) -> Tensor:
-        """|ρ| of the held-out entries."""
-        return self._residuals(L, R, self._held).abs()
+        """|ρ| of the held-out entries that are not 0."""
+        return self._residuals(L, R, self._held_telling).abs()
 
     def products(self, look: Look, s: float, U: Tensor, V: Tensor, loss: Loss) -> tuple[Tensor, Tensor, float]:
         """One pass."""
@@ -202,6 +204,22 @@ class EntryProblem(Problem):
             own, other = (look.L, look.R) if axis == 0 else (look.R, look.L)
             return row_scales(own @ other[torch.from_numpy(chosen).to(self.device)].T - values, self.rule)
         return row_scales(torch.from_numpy(rho), self.rule)
+
+
+Cells = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+
+
+def _telling(cells: Cells) -> Cells:
+    """The cells that are not 0, unless they are few.
+
+    Where many entries are 0, as in images on a dark ground and counts, a poor fit meets them exactly and every low
+    quantile is 0: like the first scale, the later ones and the held-out score are those of the other entries.
+    """
+    sizes = np.abs(cells[2])
+    there = sizes > ZERO * sizes.max(initial=0.0)
+    if there.all() or there.sum() < FEW_CELLS:
+        return cells
+    return cells[0][there], cells[1][there], cells[2][there]
 
 
 def row_scales(rho: Tensor, rule: ScaleRule) -> NDArray[np.float64]:

@@ -46,13 +46,19 @@ def thaw(
 ) -> State:
     """Widen the scale to the 0.9-quantile and go on, while the rejected residuals have structure; at most 3 times.
 
-    Truncation can freeze a run with good cells rejected; their signs then have structure.
+    Truncation can freeze a run with good cells rejected; their signs then have structure. A thaw that lowers neither
+    the scale nor that structure by a tenth is the last: then the matrix is low-rank only approximately.
     """
+    before = outlier_structure(problem, state, rng)
     for _ in range(THAWS):
-        if diary.stopped or not math.isfinite(state.s) or not outlier_structure(problem, state, rng) > STRUCTURE:
+        if diary.stopped or not math.isfinite(state.s) or not before > STRUCTURE:
             break
-        s = quantile(problem.look(state.L, state.R).magnitudes, 0.9)
-        state = final_phase(problem, replace(state, s=s), diary, max_iter=max_iter, tol=tol, phase="thaw")
+        old, s = state.s, quantile(problem.look(state.L, state.R).magnitudes, 0.9)
+        state = final_phase(problem, replace(state, s=s), diary, max_iter=max_iter, tol=tol, phase="thaw", stall=True)
+        structure = outlier_structure(problem, state, rng)
+        if state.s > 0.9 * old and structure > 0.9 * before:
+            break
+        before = structure
     return state
 
 

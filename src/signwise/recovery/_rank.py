@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +29,15 @@ class RankChoice:
     scores: dict[int, float]
 
 
-def select_rank(problem: Problem, state: State, diary: Diary, *, plain_at_most: bool, steps: int = STEPS) -> RankChoice:
+def select_rank(
+    problem: Problem,
+    state: State,
+    diary: Diary,
+    *,
+    plain_at_most: bool,
+    steps: int = STEPS,
+    approximate: Callable[[State], bool] | None = None,
+) -> RankChoice:
     """Try ranks below that of the state, each by scaled steps from the top components, on held-out observations.
 
     Candidates are the eight largest ratios σ_i/σ_{i+1} above 1.3, largest first, or the rank of the state if there is
@@ -43,6 +52,8 @@ def select_rank(problem: Problem, state: State, diary: Diary, *, plain_at_most: 
         diary: gets the records.
         plain_at_most: use plain steps at the full rank, where scaled ones would fit noise.
         steps: of each trial.
+        approximate: says whether a state leaves structure behind. Then the matrix has no rank to be found, only a best
+            approximation, and the rank of the least score is searched instead.
     """
     U, sigma, V = problem.svd(state.L, state.R)
     most = state.rank
@@ -65,21 +76,29 @@ def select_rank(problem: Problem, state: State, diary: Diary, *, plain_at_most: 
     for k in candidates:
         if k < exact and not diary.stopped and score(k) < EXACT * tried[k][1].s:
             exact = k
-    least, before, moved = 1e-9 * problem.s_0, 0, 0
-    for _ in range(TRIALS):
-        allowed = SLACK * max(min(h for h, _ in tried.values()), least)
-        # Of ranks that do as well as the best, the smallest stands for all.
-        best = min(k for k in tried if tried[k][0] <= allowed)
-        moved, before = (best > before) - (best < before) if before else 0, best
-        below = max((k for k in tried if k < best), default=0)
-        above = min((k for k in tried if k > best), default=most + 1)
-        down = (below + best) // 2 if moved < 0 else best - 1
-        up = (best + above) // 2 if moved > 0 else best + 1
-        flat = best >= exact or (above <= most and tried[above][0] <= allowed)
-        new = [k for k, idle in ((down, False), (up, flat)) if below < k < above and k != best and not idle]
-        if not new or diary.stopped:
-            break
-        score(new[0])
-    lowest = max(min(h for h, _ in tried.values()), least)
-    chosen = min((k for k, (h, _) in tried.items() if h <= SLACK * lowest), default=min(tried))
+    least = 1e-9 * problem.s_0
+
+    def search(slack: float) -> int:
+        """The smallest rank whose score is within `slack` of the least."""
+        before = 0
+        for _ in range(TRIALS):
+            allowed = slack * max(min(h for h, _ in tried.values()), least)
+            # Of ranks that do as well as the best, the smallest stands for all.
+            best = min(k for k in tried if tried[k][0] <= allowed)
+            moved, before = (best > before) - (best < before) if before else 0, best
+            below = max((k for k in tried if k < best), default=0)
+            above = min((k for k in tried if k > best), default=most + 1)
+            down = (below + best) // 2 if moved < 0 else best - 1
+            up = (best + above) // 2 if moved > 0 else best + 1
+            flat = best >= exact or (above <= most and tried[above][0] <= allowed)
+            new = [k for k, idle in ((down, False), (up, flat)) if below < k < above and k != best and not idle]
+            if not new or diary.stopped:
+                break
+            score(new[0])
+        lowest = max(min(h for h, _ in tried.values()), least)
+        return min((k for k, (h, _) in tried.items() if h <= slack * lowest), default=min(tried))
+
+    chosen = search(SLACK)
+    if exact > most and approximate is not None and not diary.stopped and approximate(tried[chosen][1]):
+        chosen = search(1.0)
     return RankChoice(state=tried[chosen][1], scores={k: tried[k][0] for k in sorted(tried)})

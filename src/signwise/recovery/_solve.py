@@ -20,6 +20,7 @@ from ._submatrix import Submatrix
 from ._weights import Loss
 
 OVER_RANK_STEPS = 60
+NO_WORSE = 1.5  # scale with the Huber loss over that with the truncated one up to which it is kept
 NEAR = 3.0  # first scale after a start from a submatrix, and the largest of a line at its end, over the scale
 
 
@@ -130,7 +131,13 @@ def _chosen(problem: EntryProblem, options: Options, rng: np.random.Generator, d
     state = descend(problem, state, diary, phase="over-rank", kind="scaled", steps=OVER_RANK_STEPS)
     held = problem.holds_out
     if options.fixed is None and state.rank and held and math.isfinite(state.s) and not diary.stopped:
-        choice = select_rank(problem, state, diary, plain_at_most=False)
+
+        def approximate(trial: State) -> bool:
+            return math.isfinite(trial.s) and problem.structure(trial.L, trial.R, trial.s, "inlier", rng) > STRUCTURE
+
+        choice = select_rank(
+            problem, state, diary, plain_at_most=False, approximate=approximate if options.auto else None
+        )
         state, scores = choice.state, choice.scores
     if held and math.isfinite(state.s):
         train = problem.rule.of(problem.look(state.L, state.R).magnitudes)
@@ -153,6 +160,8 @@ def _by_submatrix(entries: DenseEntries, options: Options, rng: np.random.Genera
     state = _finished(small, chosen, replace(options, auto=False), rng, diary)
     if not math.isfinite(state.s) or diary.stopped:
         return None
+    if state.s > CLEAN * small.s_0 and small.structure(state.L, state.R, state.s, "inlier", rng) > STRUCTURE:
+        return None
     k = state.rank if options.fixed is not None else min(state.rank, kept_rank(small, state))
     if k == 0 or (options.fixed is None and k >= options.max_rank):
         return None
@@ -172,7 +181,7 @@ def _finished(
 ) -> State:
     """The last phase and what follows it."""
     state, budget = chosen.state, {"max_iter": options.max_iter, "tol": options.tol}
-    state = final_phase(problem, state, diary, **budget)  # type: ignore[arg-type]
+    state = final_phase(problem, state, diary, stall=True, **budget)  # type: ignore[arg-type]
     state = thaw(problem, state, diary, rng, **budget)  # type: ignore[arg-type]
     if not math.isfinite(state.s):
         return state
@@ -180,13 +189,26 @@ def _finished(
     if state.s > CLEAN * problem.s_0 and options.auto and not diary.stopped:
         inlier = problem.structure(state.L, state.R, s, "inlier", rng)
         if inlier > STRUCTURE:
-            problem.loss = Loss("huber")
-            start = State(L=state.L, R=state.R, s=wide_scale(problem, state))
-            return final_phase(problem, start, diary, phase="huber", **budget)  # type: ignore[arg-type]
+            return _softened(problem, state, options, diary)
     if options.fixed is None:
         if not _needed(problem, state, chosen.scores):
             state = parsimony(problem, state, diary, rng, **budget)  # type: ignore[arg-type]
         state = repair_leverage(problem, state, diary, tol=options.tol)
+    return state
+
+
+def _softened(problem: EntryProblem, state: State, options: Options, diary: Diary) -> State:
+    """The last phase again with the Huber loss, if that fits no worse.
+
+    What is low-rank only approximately leaves residuals of all sizes, and a cut among them is arbitrary. But a bounded
+    pull of many large outliers can do more harm than the cut.
+    """
+    problem.loss = Loss("huber")
+    start = State(L=state.L, R=state.R, s=wide_scale(problem, state))
+    soft = final_phase(problem, start, diary, max_iter=options.max_iter, tol=options.tol, phase="huber", stall=True)
+    if soft.s <= NO_WORSE * state.s:
+        return soft
+    problem.loss = options.loss
     return state
 
 
