@@ -1,4 +1,4 @@
-"""One of the processes of the sharded test: fits its part and writes the factors."""
+"""The problem of the sharded test, and its second process, which writes the factors."""
 
 import sys
 
@@ -24,12 +24,18 @@ def fit(operator, y):
     return RobustMatrixSensing(max_rank=6).fit(operator, y)
 
 
+def fit_part(rank, store):
+    """Fit this process's half of the measurements together with the other process."""
+    dist.init_process_group("gloo", store=dist.FileStore(str(store), 2), rank=rank, world_size=2)
+    try:
+        a, b, y = problem()
+        mine = np.array_split(np.arange(M), 2)[rank]
+        return fit(Sharded(RankOne(a[mine], b[mine])), y)
+    finally:
+        dist.destroy_process_group()
+
+
 if __name__ == "__main__":
-    rank, size, store, out = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", store=dist.FileStore(store, size), rank=rank, world_size=size)
-    a, b, y = problem()
-    mine = np.array_split(np.arange(M), size)[rank]
-    found = fit(Sharded(RankOne(a[mine], b[mine])), y)
-    np.savez(out, L=found.L_, R=found.R_, rank=found.rank_, recovered=found.recovered_)
-    dist.destroy_process_group()
+    found = fit_part(1, sys.argv[1])
+    np.savez(sys.argv[2], L=found.L_, R=found.R_, rank=found.rank_, recovered=found.recovered_)

@@ -1,9 +1,7 @@
 """Two processes with half of the measurements each end where one with all of them does."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,17 +14,17 @@ from . import shard_process
 
 @pytest.mark.skipif(not dist.is_available() or not dist.is_gloo_available(), reason="torch has no gloo")
 def test_two_processes_equal_one(tmp_path):
-    script, store = Path(shard_process.__file__), tmp_path / "store"
-    outs = [tmp_path / f"{rank}.npz" for rank in range(2)]
-    processes = [
-        subprocess.Popen([sys.executable, str(script), str(rank), "2", str(store), str(outs[rank])], env={**os.environ})
-        for rank in range(2)
-    ]
-    codes = [process.wait(timeout=300) for process in processes]
-    assert codes == [0, 0]
+    # This process is the first of the two, which saves an interpreter and its imports.
+    store, out = tmp_path / "store", tmp_path / "second.npz"
+    process = subprocess.Popen([sys.executable, shard_process.__file__, str(store), str(out)])
+    try:
+        mine = shard_process.fit_part(0, store)
+    finally:
+        code = process.wait(timeout=300)
+    assert code == 0
     a, b, y = shard_process.problem()
     alone = shard_process.fit(RankOne(a, b), y)
-    first, second = (np.load(out) for out in outs)
+    first, second = ({"L": mine.L_, "R": mine.R_, "rank": mine.rank_, "recovered": mine.recovered_}, np.load(out))
     assert np.array_equal(first["L"], second["L"])
     assert np.array_equal(first["R"], second["R"])
     assert int(first["rank"]) == alone.rank_ == 2
@@ -38,7 +36,5 @@ def test_two_processes_equal_one(tmp_path):
 
 
 def test_it_needs_a_group():
-    if dist.is_initialized():
-        pytest.skip("another test left a process group")
     with pytest.raises(RuntimeError, match="init_process_group"):
         Sharded(RankOne(np.ones((2, 2))))

@@ -114,7 +114,8 @@ def descend(
         phase: the name in the records.
         kind: which step.
         steps: at most so many.
-        tol: stop ten steps after s < tol·s_0, or when s stays for ten steps; None takes all steps.
+        tol: stop ten steps after s < tol·s_0, or once residuals everywhere are that small, or
+            when s stays for ten steps; None takes all steps.
         stall: stop also when s fell by less than 5 % in 30 steps: a trial that fits falls much faster.
     """
     take = plain_step if kind == "plain" else scaled_step
@@ -131,7 +132,7 @@ def descend(
             return State(L=L, R=R, s=math.inf, end="diverged")
         if tol is not None and s <= tol * problem.s_0:
             end, polish = "tol", polish - 1
-            if polish < 0:
+            if polish < 0 or problem.fits(tol * problem.s_0):
                 break
         elif tol is not None:
             still = still + 1 if s > PLATEAU * before else 0

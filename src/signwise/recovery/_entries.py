@@ -20,6 +20,7 @@ from ._weights import CUT, Loss
 
 SAMPLE, LINE_SAMPLE, REFRESH = 20_000, 128, 5
 SETTLED = 1e-3
+ZERO, FEW_CELLS = 1e-12, 200
 _FEW = 5.0  # outliers a row or column below which their pattern says nothing
 
 
@@ -56,7 +57,8 @@ class EntryProblem(Problem):
         drawn = entries.draw(min(entries.observed, held + SAMPLE), rng)
         self._held_at, sample = drawn[:held], drawn[held:]
         self._held = entries.at(self._held_at)
-        self._sample = entries.at(sample)
+        self._sample = _telling(entries.at(sample))
+        self._held_telling = _telling(self._held)
         # Held-out entries are a random part, so that the scale of all says that of each.
         self.s_0 = self.rule.first(torch.from_numpy(np.concatenate([self._sample[2], self._held[2]])))
         entries.put(self._held_at, math.nan)
@@ -77,6 +79,11 @@ class EntryProblem(Problem):
         used = float(self.entries.observed - self._missing)
         return used, used / (self.shape[0] * self.shape[1])
 
+    @property
+    def holds_out(self) -> bool:
+        """Whether entries are held out."""
+        return self._missing > 0
+
     def restart(self) -> None:
         """Read the scales of rows and columns anew in the next step."""
         self._line_scales = None
@@ -86,8 +93,17 @@ class EntryProblem(Problem):
 
         That of all cells alone would not do: it is small too where only most rows fit.
         """
+        return self.fits(SETTLED * s)
+
+    def fits(self, level: float) -> bool:
+        """Whether the scale of every row and column was below a level when last read."""
         scales = self._line_scales
-        return scales is not None and max(scales[0].max(initial=0.0), scales[1].max(initial=0.0)) < SETTLED * s
+        return scales is not None and max(scales[0].max(initial=0.0), scales[1].max(initial=0.0)) < level
+
+    def line_scales(self, L: Tensor, R: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The scale of every row and of every column at the factors."""
+        look = self.look(L, R)
+        return self._line_scale(look, 0), self._line_scale(look, 1)
 
     def look(self, L: Tensor, R: Tensor) -> Look:
         """Residuals of the sample."""
@@ -95,8 +111,8 @@ class EntryProblem(Problem):
         return Look(L=L, R=R, residual=residual, magnitudes=residual.abs())
 
     def held_out(self, L: Tensor, R: Tensor) -> Tensor:
-        """|ρ| of the held-out entries."""
-        return self._residuals(L, R, self._held).abs()
+        """|ρ| of the held-out entries that are not 0."""
+        return self._residuals(L, R, self._held_telling).abs()
 
     def products(self, look: Look, s: float, U: Tensor, V: Tensor, loss: Loss) -> tuple[Tensor, Tensor, float]:
         """One pass."""
@@ -186,9 +202,39 @@ class EntryProblem(Problem):
         else:
             chosen, values = self._samples[axis]
             own, other = (look.L, look.R) if axis == 0 else (look.R, look.L)
-            rho = (own @ other[torch.from_numpy(chosen).to(self.device)].T - values).cpu().numpy()
-        sizes = np.sort(np.abs(rho), axis=1)  # NaN goes last
-        counts = (~np.isnan(sizes)).sum(1)
-        at = np.minimum((self.rule.q * counts).astype(np.int64), np.maximum(counts - 1, 0))
-        picked = np.take_along_axis(sizes, at[:, None], 1)[:, 0] if sizes.shape[1] else np.zeros(len(sizes))
-        return np.nan_to_num(picked) / self.rule.k_q
+            return row_scales(own @ other[torch.from_numpy(chosen).to(self.device)].T - values, self.rule)
+        return row_scales(torch.from_numpy(rho), self.rule)
+
+
+Cells = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+
+
+def _telling(cells: Cells) -> Cells:
+    """The cells that are not 0, unless they are few.
+
+    Where many entries are 0, as in images on a dark ground and counts, a poor fit meets them exactly and every low
+    quantile is 0: like the first scale, the later ones and the held-out score are those of the other entries.
+    """
+    sizes = np.abs(cells[2])
+    there = sizes > ZERO * sizes.max(initial=0.0)
+    if there.all() or there.sum() < FEW_CELLS:
+        return cells
+    return cells[0][there], cells[1][there], cells[2][there]
+
+
+def row_scales(rho: Tensor, rule: ScaleRule) -> NDArray[np.float64]:
+    """The q-quantile of |ρ| of every row over k_q; NaN is missing, 0 where nothing is observed."""
+    sizes = np.abs(rho.cpu().numpy())
+    n, m = sizes.shape
+    if m == 0:
+        return np.zeros(n)
+    missing = np.isnan(sizes)
+    if not missing.any():
+        at = min(int(rule.q * m), m - 1)
+        out: NDArray[np.float64] = np.partition(sizes, at, axis=1)[:, at] / rule.k_q
+        return out
+    sizes.sort(axis=1)  # NaN goes last
+    counts = m - missing.sum(1)
+    at_each = np.minimum((rule.q * counts).astype(np.int64), np.maximum(counts - 1, 0))
+    each: NDArray[np.float64] = np.take_along_axis(sizes, at_each[:, None], 1)[:, 0] / rule.k_q
+    return np.nan_to_num(each)

@@ -46,13 +46,19 @@ def thaw(
 ) -> State:
     """Widen the scale to the 0.9-quantile and go on, while the rejected residuals have structure; at most 3 times.
 
-    Truncation can freeze a run with good cells rejected; their signs then have structure.
+    Truncation can freeze a run with good cells rejected; their signs then have structure. A thaw that lowers neither
+    the scale nor that structure by a tenth is the last: then the matrix is low-rank only approximately.
     """
+    before = outlier_structure(problem, state, rng)
     for _ in range(THAWS):
-        if diary.stopped or not math.isfinite(state.s) or not outlier_structure(problem, state, rng) > STRUCTURE:
+        if diary.stopped or not math.isfinite(state.s) or not before > STRUCTURE:
             break
-        s = quantile(problem.look(state.L, state.R).magnitudes, 0.9)
-        state = final_phase(problem, replace(state, s=s), diary, max_iter=max_iter, tol=tol, phase="thaw")
+        old, s = state.s, quantile(problem.look(state.L, state.R).magnitudes, 0.9)
+        state = final_phase(problem, replace(state, s=s), diary, max_iter=max_iter, tol=tol, phase="thaw", stall=True)
+        structure = outlier_structure(problem, state, rng)
+        if state.s > 0.9 * old and structure > 0.9 * before:
+            break
+        before = structure
     return state
 
 
@@ -94,6 +100,12 @@ def leverages(problem: EntryProblem, state: State) -> tuple[Tensor, Tensor]:
     return U[:, there].square().sum(1), V[:, there].square().sum(1)
 
 
+def refitted(problem: EntryProblem, axis: int, lines: Tensor, basis: Tensor) -> Tensor:
+    """Robust coordinates of rows (axis 0) or columns in a basis, shape ``(len(lines), k)``."""
+    values = np.stack([problem.line(axis, int(i)) for i in lines])
+    return robust_coordinates(torch.from_numpy(values).to(problem.device), basis)
+
+
 def repair_leverage(problem: EntryProblem, state: State, diary: Diary, *, tol: float) -> State:
     """Free rows and columns that a component of their own has absorbed, and refit them to the others' components."""
     k = state.rank
@@ -114,14 +126,10 @@ def repair_leverage(problem: EntryProblem, state: State, diary: Diary, *, tol: f
     U, sigma, V = U[:, : k - bad], sigma[: k - bad], V[:, : k - bad]
     left, right = U * sigma, V.clone()
 
-    def refit(axis: int, lines: Tensor, basis: Tensor) -> Tensor:
-        values = np.stack([problem.line(axis, int(i)) for i in lines])
-        return robust_coordinates(torch.from_numpy(values).to(problem.device), basis)
-
     if len(rows):
-        left[rows] = refit(0, rows, right)
+        left[rows] = refitted(problem, 0, rows, right)
     if len(cols):
-        right[cols] = refit(1, cols, left)
+        right[cols] = refitted(problem, 1, cols, left)
     U, sigma, V = factor_svd(left, right)
     L, R = problem.joined(U, sigma, V)
     s = problem.rule.of(problem.look(L, R).magnitudes)

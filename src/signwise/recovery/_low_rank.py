@@ -19,17 +19,14 @@ from signwise.convex import Convex
 from ._arrays import generator
 from ._checks import check_options
 from ._coordinates import robust_coordinates
-from ._descent import Callback, Diary, State, descend
+from ._descent import Callback, Diary, State
 from ._entries import EntryProblem
-from ._finish import final_phase, leverage_limit, leverages, parsimony, repair_leverage, thaw
 from ._passes import DenseEntries, Entries, SparseEntries
-from ._previous import previous_factors, wide_scale
-from ._rank import select_rank
-from ._report import FLOOR, STRUCTURE, Diagnostics, diagnose, kept_rank, warn
-from ._start import small_start
+from ._report import FLOOR, Diagnostics, warn
+from ._solve import Options, solve
 from ._weights import CUT, Loss, loss_of
 
-OVER_RANK_STEPS, HOLDOUT = 60, 0.05
+HOLDOUT = 0.05
 
 
 class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -165,42 +162,22 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         max_rank = max(1, min(max_rank, entries.observed // (2 * (n1 + n2))))
         rng = generator(self.random_state)
         auto = isinstance(self.loss, str) and self.loss == "auto"
-        loss = Loss("truncated") if auto else loss_of(self.loss)
-        fixed = None if self.rank == "auto" else int(self.rank)
-        share = 0.0 if entries.observed < 2 / self.holdout else float(self.holdout)
-        problem = EntryProblem(entries, psd=self.psd, loss=loss, breakdown=self.breakdown, holdout=share, rng=rng)
+        options = Options(
+            fixed=None if self.rank == "auto" else int(self.rank),
+            max_rank=max_rank,
+            auto=auto,
+            loss=Loss("truncated") if auto else loss_of(self.loss),
+            psd=self.psd,
+            init_scale=self.init_scale,
+            breakdown=self.breakdown,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            holdout=float(self.holdout),
+        )
         diary = Diary(callback)
-        scores: dict[int, float] = {}
-        ratio, before = math.nan, 0
-        zero_L, zero_R = problem.zero()
-        state = State(L=zero_L, R=zero_R, s=0.0, end="tol")
-        if problem.s_0 > 0:
-            known = previous_factors(self, problem)
-            if known is None:
-                state = small_start(problem, fixed or max_rank, self.init_scale, rng)
-                state = descend(problem, state, diary, phase="over-rank", kind="scaled", steps=OVER_RANK_STEPS)
-                if fixed is None and state.rank and share and math.isfinite(state.s) and not diary.stopped:
-                    choice = select_rank(problem, state, diary, plain_at_most=False)
-                    state, scores = choice.state, choice.scores
-                if share and math.isfinite(state.s):
-                    train = problem.rule.of(problem.look(state.L, state.R).magnitudes)
-                    held = problem.rule.of(problem.held_out(state.L, state.R))
-                    ratio = held / train if train > FLOOR * problem.s_0 else 1.0
-            else:
-                state = known
-            problem.use_all()
-            before = len(diary.records)
-            if not diary.stopped and math.isfinite(state.s):
-                state = self._finished(problem, state, diary, rng, auto=auto, fixed=fixed is not None)
-        self.n_iter_ = len(diary.records) - before
-        if not math.isfinite(state.s):
-            state = State(L=zero_L, R=zero_R, s=math.inf, end="diverged")
-        if fixed is None and math.isfinite(state.s):
-            k = kept_rank(problem, state)
-            if k < state.rank:
-                L, R = problem.truncated(state.L, state.R, k)
-                state = State(L=L, R=R, s=state.s, end=state.end)
-        self.diagnostics_ = self._diagnosed(problem, state, rng, ratio, scores, fixed is None, max_rank, diary.stopped)
+        solution = solve(entries, options, rng, diary, self)
+        self.n_iter_, self.diagnostics_ = solution.last, solution.diagnostics
+        problem, state = solution.problem, solution.state
         self._keep(problem, state, diary, sparse)
         warn(self.diagnostics_, self.breakdown, stacklevel=2)
         return self
@@ -299,64 +276,6 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if entries.observed == 0:
             raise ValueError("every entry of X is missing; there is nothing to fit")
         return entries
-
-    def _finished(
-        self,
-        problem: EntryProblem,
-        state: State,
-        diary: Diary,
-        rng: np.random.Generator,
-        *,
-        auto: bool,
-        fixed: bool,
-    ) -> State:
-        budget = {"max_iter": self.max_iter, "tol": self.tol}
-        state = final_phase(problem, state, diary, **budget)  # type: ignore[arg-type]
-        state = thaw(problem, state, diary, rng, **budget)  # type: ignore[arg-type]
-        if not math.isfinite(state.s):
-            return state
-        s = max(state.s, FLOOR * problem.s_0)
-        if state.s > 1e-6 * problem.s_0 and auto and not diary.stopped:
-            inlier = problem.structure(state.L, state.R, s, "inlier", rng)
-            if inlier > STRUCTURE:
-                problem.loss = Loss("huber")
-                start = State(L=state.L, R=state.R, s=wide_scale(problem, state))
-                return final_phase(problem, start, diary, phase="huber", **budget)  # type: ignore[arg-type]
-        if not fixed:
-            state = parsimony(problem, state, diary, rng, **budget)  # type: ignore[arg-type]
-            state = repair_leverage(problem, state, diary, tol=self.tol)
-        return state
-
-    def _diagnosed(
-        self,
-        problem: EntryProblem,
-        state: State,
-        rng: np.random.Generator,
-        ratio: float,
-        scores: dict[int, float],
-        chosen: bool,
-        max_rank: int,
-        stopped: bool,
-    ) -> Diagnostics:
-        k, worst, limit = state.rank, 0.0, math.inf
-        if k and math.isfinite(state.s):
-            # The one of the two sides that is nearer to its limit.
-            for lever, n in zip(leverages(problem, state), problem.shape, strict=True):
-                top, bound = float(lever.max()), leverage_limit(k, n)
-                if math.isinf(limit) or top / bound > worst / limit:
-                    worst, limit = top, bound
-        return diagnose(
-            problem,
-            state,
-            rng,
-            held_out_ratio=ratio,
-            scores=scores,
-            rank_chosen=chosen and max_rank < min(problem.shape),
-            max_rank=max_rank,
-            stopped=stopped,
-            leverage=worst,
-            leverage_limit=limit,
-        )
 
     def _keep(self, problem: EntryProblem, state: State, diary: Diary, sparse: bool) -> None:
         U, sigma, V = problem.svd(state.L, state.R)

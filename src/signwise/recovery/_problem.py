@@ -67,6 +67,10 @@ class Problem(ABC):
         """Whether residuals everywhere are so far below s that s may fall fast."""
         return False
 
+    def fits(self, level: float) -> bool:
+        """Whether residuals everywhere were below a level when last read, outliers apart."""
+        return False
+
     @property
     @abstractmethod
     def size(self) -> tuple[float, float]:

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import numpy as np
 from torch import Tensor
 
-SETTLED_GAMMA = 0.5
+SETTLED_GAMMA = 0.1
 
 
 def quantile(values: Tensor, q: float) -> float:
@@ -21,7 +22,10 @@ def quantile(values: Tensor, q: float) -> float:
     n = values.numel()
     if n == 0:
         return math.inf
-    return float(values.reshape(-1).kthvalue(min(n, math.floor(q * n) + 1)).values)
+    at = min(n - 1, math.floor(q * n))
+    if values.device.type == "cpu":
+        return float(np.partition(values.reshape(-1).numpy(), at)[at])
+    return float(values.reshape(-1).kthvalue(at + 1).values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,5 +67,5 @@ class ScaleRule:
         return self.of(magnitudes[magnitudes > 1e-12 * top])
 
     def after(self, magnitudes: Tensor, previous: float, *, settled: bool = False) -> float:
-        """s_t from |ρ_t| and s_{t−1}; with `settled`, γ is 0.5: the residuals are far below the scale already."""
+        """s_t from |ρ_t| and s_{t−1}; with `settled`, γ is 0.1: the residuals are far below the scale already."""
         return max(self.of(magnitudes), (min(self.gamma, SETTLED_GAMMA) if settled else self.gamma) * previous)
