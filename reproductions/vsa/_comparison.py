@@ -12,18 +12,22 @@ from ._representations import Representation, contenders
 Score = Callable[[Representation], Mapping[str, float]]
 
 
-def compare(tune: Callable[[Representation], float], score: Score, quick: bool) -> dict[str, Any]:
+def compare(
+    tune: Callable[[Representation], float], score: Score, quick: bool, only: str | None = None
+) -> dict[str, Any]:
     """For 512 bytes and without a limit: the variant of each contender that tuning prefers, and its scores.
 
     Args:
         tune: a score of a fresh representation on the tuning half; larger is better.
         score: named scores on the other half.
         quick: two variants of each contender only.
+        only: the one contender to run; all by default.
     """
     out: dict[str, Any] = {}
     for limit, name in ((True, "512 bytes"), (False, "unlimited")):
         rows: dict[str, Any] = {}
-        for contender, variants in track(contenders(limit).items(), name, total=5):
+        chosen = {c: variants for c, variants in contenders(limit).items() if only in (None, c)}
+        for contender, variants in track(chosen.items(), name, total=len(chosen)):
             tried = dict(list(variants.items())[: 2 if quick else None])
             tuned = {variant: tune(make()) for variant, make in tried.items()} if len(tried) > 1 else {}
             best = max(tuned, key=lambda v: tuned[v]) if tuned else next(iter(tried))
@@ -33,7 +37,9 @@ def compare(tune: Callable[[Representation], float], score: Score, quick: bool) 
 
 
 def margins(rows: Mapping[str, Any], measures: list[str]) -> dict[str, float]:
-    """Ours less the best of the others, by measure."""
+    """Ours less the best of the others, by measure; nothing where not all ran."""
+    if "signwise" not in rows or len(rows) < 2:
+        return {}
     return {
         m: rows["signwise"][m] - max(row[m] for contender, row in rows.items() if contender != "signwise")
         for m in measures

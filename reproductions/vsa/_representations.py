@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import json
 import re
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -113,6 +115,65 @@ class Directions:
 def projection(features: int) -> SparseRandomProjection:
     """The random projection of so many features; it depends on nothing else."""
     return SparseRandomProjection(D, random_state=0).fit(sparse.csr_matrix((1, features)))
+
+
+class Table:
+    """skrub's TableVectorizer on a column for each path in at least a hundredth of the documents.
+
+    Every feature is brought to mean 0 and deviation 1; a missing value counts as the mean. Features of documents
+    that were seen are kept, as one fit takes a minute and compressions share it.
+    """
+
+    kept: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, encoder: str) -> None:
+        self.encoder = encoder
+
+    def fit_transform(self, documents: list[Any], y: None = None) -> sparse.csr_matrix:
+        self.known = (self.encoder, *map(id, documents))
+        if self.known not in self.kept:
+            # With the documents themselves, so that no other object gets the identity of one.
+            self.kept[self.known] = (*self._fitted([cells(d) for d in documents]), documents)
+        self.table, self.columns, self.centre, self.scale, _ = self.kept[self.known]
+        return self.transform(documents)
+
+    def transform(self, documents: list[Any]) -> sparse.csr_matrix:
+        asked = (self.known, *map(id, documents))
+        if asked not in self.kept:
+            features = self._features(self.table.transform, [cells(d) for d in documents], self.columns)
+            self.kept[asked] = sparse.csr_matrix(np.nan_to_num((features - self.centre) / self.scale)), documents
+        return self.kept[asked][0]
+
+    def _fitted(self, rows: list[dict[str, Any]]) -> tuple[Any, ...]:
+        import skrub
+
+        counts = Counter(path for row in rows for path in row)
+        columns = sorted(path for path, count in counts.items() if count >= max(2, len(rows) / 100))
+        text = skrub.StringEncoder(random_state=0) if self.encoder == "LSA" else skrub.MinHashEncoder()
+        table = skrub.TableVectorizer(high_cardinality=text)
+        features = self._features(table.fit_transform, rows, columns)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a column without values
+            centre, spread = np.nan_to_num(np.nanmean(features, axis=0)), np.nan_to_num(np.nanstd(features, axis=0))
+        return table, columns, centre, np.where(spread > 0, spread, 1)
+
+    def _features(self, make: Callable[[Any], Any], rows: list[dict[str, Any]], columns: list[str]) -> np.ndarray:
+        import pandas as pd
+
+        frame = pd.DataFrame({path: pd.Series([row.get(path) for row in rows]) for path in columns})
+        with warnings.catch_warnings():
+            # Columns of few words or of one value, and categories that only a query has.
+            warnings.simplefilter("ignore")
+            return make(frame).to_numpy(dtype=np.float64)
+
+
+def cells(document: Any) -> dict[str, Any]:
+    """One value by path: values of an array's elements as one text, a lone number as a number."""
+    found: dict[str, list[Any]] = {}
+    for path, value in leaves(document):
+        if value not in (None, {}, []):
+            found.setdefault(path, []).append(value)
+    return {path: values[0] if len(values) == 1 else " ".join(map(str, values)) for path, values in found.items()}
 
 
 class TorchHD:
@@ -228,5 +289,10 @@ def contenders(limit: bool) -> dict[str, dict[str, Callable[[], Representation]]
             for sub in (False, True)
             for c in compressions
         }
+    found["TableVectorizer"] = {
+        f"{encoder}, {c}": (lambda encoder=encoder, c=c: Features(lambda: Table(encoder), lambda d: d, c))
+        for encoder in ("LSA", "MinHash")
+        for c in compressions
+    }
     found["torchhd MAP"] = {"paths and words": lambda: TorchHD(limit)}
     return found

@@ -42,7 +42,9 @@ def probe(representation: Representation, documents: list[Any], labels: np.ndarr
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = _record.arguments(__doc__).parse_args(argv)
+    parser = _record.arguments(__doc__)
+    parser.add_argument("--only", metavar="CONTENDER", help="run one contender alone, for its rows of the table")
+    options = parser.parse_args(argv)
     tasks: dict[str, Any] = {}
     text = ""
     for name, least in CORPORA.items():
@@ -55,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
             lambda r, half=halves[0]: nearest(r, *half),
             lambda r, half=halves[1]: {"nearest": nearest(r, *half), "probe": probe(r, *half, options.seed)},
             options.quick,
+            options.only,
         )
         margin = {budget: margins(rows, MEASURES) for budget, rows in budgets.items()}
         count = len(halves[1][0])

@@ -24,7 +24,7 @@ def recall(representation: Representation, documents: list[Any], queries: list[A
     return float((np.argmax(products, axis=1) == np.arange(len(documents))).mean())
 
 
-def measure(documents: list[Any], seed: int, quick: bool) -> dict[str, Any]:
+def measure(documents: list[Any], seed: int, quick: bool, only: str | None) -> dict[str, Any]:
     def queries(level: str, salt: int) -> list[Any]:
         rng = random.Random(f"{seed} {salt} {level}")
         return [damaged(document, level, rng) for document in documents]
@@ -36,18 +36,20 @@ def measure(documents: list[Any], seed: int, quick: bool) -> dict[str, Any]:
         representation.fit(documents)
         return {level: recall(representation, documents, test) for level, test in tests.items()}
 
-    return compare(lambda r: recall(r.fit(documents), documents, tuning), score, quick)
+    return compare(lambda r: recall(r.fit(documents), documents, tuning), score, quick, only)
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = _record.arguments(__doc__).parse_args(argv)
+    parser = _record.arguments(__doc__)
+    parser.add_argument("--only", metavar="CONTENDER", help="run one contender alone, for its rows of the table")
+    options = parser.parse_args(argv)
     corpora = {"orders": orders(60 if options.quick else 1200, options.seed)}
     if not options.quick:
         corpora = {"packages": packages(), **corpora}
     tasks: dict[str, Any] = {}
     text = ""
     for name, documents in corpora.items():
-        budgets = measure(documents, options.seed, options.quick)
+        budgets = measure(documents, options.seed, options.quick, options.only)
         margin = {budget: margins(rows, list(LEVELS)) for budget, rows in budgets.items()}
         tasks[name] = {"documents": len(documents), "budgets": budgets, "margin": margin}
         text += f"**{name}**, {len(documents)} documents\n\n{table(budgets, list(LEVELS))}\n"

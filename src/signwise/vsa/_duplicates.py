@@ -82,12 +82,13 @@ def _sampled(words: Words, d: int, most: int, seed: int) -> Pairs:
     bits = min(64, max(8, math.ceil(math.log(n) / -math.log(alike))))
     met = (1 - most / d) ** bits
     tables = min(TABLES, math.ceil(math.log(MISSED) / math.log1p(-met))) if met < 1 else 1
+    columns = np.ascontiguousarray(words.T)
     found = []
     for _ in range(tables):
         places = rng.choice(d, bits, replace=False)
         key = np.zeros(n, np.uint64)
         for place in places:
-            key = key << np.uint64(1) | words[:, place // 64] >> np.uint64(place % 64) & np.uint64(1)
+            key = key << np.uint64(1) | columns[place // 64] >> np.uint64(place % 64) & np.uint64(1)
         found.append(_met(words, d, np.argsort(key, kind="stable"), key, most))
     return np.unique(np.concatenate(found), axis=0)
 
