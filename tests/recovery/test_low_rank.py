@@ -175,6 +175,17 @@ def test_a_mask_is_missing_entries(easy):
         RobustLowRank().fit(X, mask=seen.astype(int))
 
 
+def test_float32_is_of_the_results(easy, fitted):
+    fit = RobustLowRank(random_state=0, dtype="float32", warm_start=True).fit(easy[0].astype(np.float32))
+    arrays = (fit.components_, fit.L_, fit.R_, fit.mean_, fit.low_rank_, fit.transform(easy[0]))
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+    assert fit.recovered_
+    assert error(fit.low_rank_, fitted.low_rank_) < 1e-6
+    assert fit.fit(easy[0]).recovered_
+    with pytest.raises(ValueError, match="dtype must be"):
+        RobustLowRank(dtype="float16").fit(easy[0])
+
+
 @pytest.mark.parametrize("loss", ["huber", "l1", PseudoHuber()])
 def test_other_losses(easy, loss):
     X, truth = easy
@@ -251,6 +262,27 @@ def test_a_constant_matrix_is_rank_one():
     np.testing.assert_allclose(fit.low_rank_, 7.0, rtol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (2, 2), (3, 40)])
+def test_tiny_and_narrow_matrices_end(shape):
+    X = np.outer(np.arange(1.0, shape[0] + 1), np.ones(shape[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = RobustLowRank().fit(X)
+    assert np.isfinite(fit.low_rank_).all()
+    assert fit.low_rank_.shape == shape
+    assert not fit.recovered_ or error(fit.low_rank_, X) < 1e-6
+
+
+def test_one_observed_entry():
+    X = np.full((6, 5), np.nan)
+    X[2, 3] = 4.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = RobustLowRank().fit(X)
+    assert np.isfinite(fit.low_rank_).all()
+    assert len(fit.unidentified_rows_) >= 5
+
+
 def test_rows_and_columns_without_observations_are_named():
     X, truth = corrupt_matrix(80, 60, 2, 0.1)
     X[7], X[:, 11] = np.nan, np.nan
@@ -297,6 +329,14 @@ def test_robust_pca(easy):
         (np.ones((5, 4)), {"loss": "l2"}, "l1, huber, truncated"),
         (np.ones((5, 4)), {"breakdown": 0}, "breakdown"),
         (np.ones((5, 4)), {"holdout": 0}, "holdout"),
+        (np.ones((5, 4)), {"max_rank": 0}, "1 to min"),
+        (np.ones((5, 4)), {"dtype": "int8"}, "dtype"),
+        (np.ones(5), {}, "2D array"),
+        (np.ones((2, 3, 4)), {}, "dim 3"),
+        (np.ones((0, 4)), {}, "0 sample"),
+        (np.ones((4, 0)), {}, "0 feature"),
+        (sp.csr_array((5, 4)), {}, "every entry of X is missing"),
+        (sp.csr_array(np.where(np.eye(5, 4), np.inf, 0.0)), {}, "infinity"),
     ],
 )
 def test_wrong_arguments(X, options, message):

@@ -249,6 +249,43 @@ def test_wrong_arguments(options, y, message):
         RobustMatrixSensing(**options).fit(OPERATOR, y)
 
 
+def test_other_shapes_and_types():
+    for y in (np.ones((60, 1)), np.ones(())):
+        with pytest.raises(ValueError, match="axes"):
+            RobustMatrixSensing().fit(OPERATOR, y)
+    with pytest.raises(TypeError, match="real numbers"):
+        RobustMatrixSensing().fit(OPERATOR, np.ones(60, complex))
+    with pytest.raises(ValueError, match="dtype must be"):
+        RobustMatrixSensing(dtype="int8").fit(OPERATOR, np.ones(60))
+
+
+def test_float32_is_of_the_results(easy):
+    operator, y, truth = easy
+    fit = RobustMatrixSensing(max_rank=8, dtype=np.float32).fit(operator, y)
+    assert {fit.L_.dtype, fit.R_.dtype, fit.components_.dtype, fit.low_rank_.dtype} == {np.dtype(np.float32)}
+    assert error(fit.low_rank_, truth) < 1e-6
+    assert fit.predict(operator).dtype == np.float64
+
+
+def test_measurements_fewer_than_unknowns_are_not_called_recovered():
+    operator, y, truth = gaussian_sensing(12, 3, 30, 0.3)
+    with pytest.warns(ConvergenceWarning):
+        fit = RobustMatrixSensing(max_rank=6).fit(operator, y)
+    assert not fit.recovered_
+    assert error(fit.low_rank_, truth) > 0.1
+
+
+def test_rank_one_measurements_of_a_larger_matrix():
+    # With spare columns the first phase leaves the solution again; it goes back to where it was nearest.
+    rng = np.random.default_rng(0)
+    operator = RankOne(rng.standard_normal((1800, 60)), rng.standard_normal((1800, 60)))
+    U, V = rng.standard_normal((60, 3)), rng.standard_normal((60, 3))
+    y = operator.forward(U, V)
+    y[rng.random(1800) < 0.3] += 1000.0
+    fit = RobustMatrixSensing(max_rank=12).fit(operator, y)
+    assert (fit.rank_, fit.recovered_) == (3, True)
+
+
 def test_a_rank_that_is_no_number():
     with pytest.raises(TypeError, match="or 'auto'"):
         RobustMatrixSensing(2.0).fit(OPERATOR, np.ones(60))

@@ -6,6 +6,23 @@ import math
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
+
+def result_dtype(estimator: Any) -> np.dtype[Any]:
+    """The type of the fitted arrays.
+
+    Raises:
+        ValueError: neither float32 nor float64.
+    """
+    try:
+        dtype: np.dtype[Any] = np.dtype(estimator.dtype)
+    except TypeError:
+        dtype = np.dtype(object)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be 'float64' or 'float32', got {estimator.dtype!r}")
+    return dtype
+
 
 def check_options(estimator: Any, shape: tuple[int, int]) -> int:
     """Check the options of an estimator against the shape of its matrix; the largest rank to consider.
@@ -32,6 +49,7 @@ def check_options(estimator: Any, shape: tuple[int, int]) -> int:
             raise ValueError(f"{name} must be between {low} and {high}, got {value!r}")
     if estimator.max_iter < 1:
         raise ValueError(f"max_iter must be at least 1, got {estimator.max_iter!r}")
+    result_dtype(estimator)
     holdout = estimator.holdout
     if holdout != "auto" and not 0 < float(holdout) < 1:
         raise ValueError(f"holdout must be 'auto' or between 0 and 1, got {holdout!r}")

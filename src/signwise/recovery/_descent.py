@@ -16,6 +16,7 @@ from ._steps import plain_step, scaled_step
 
 PLATEAU, PATIENCE = 0.999, 10
 STALL, STALL_RATIO = 30, 0.95
+RISE = 1.25
 DIVERGED = 1e4  # scale over the first beyond which a run is given up
 POLISH = 10  # steps after the tolerance is met: the scale is an upper estimate of what is left
 
@@ -104,6 +105,7 @@ def descend(
     steps: int,
     tol: float | None = None,
     stall: bool = False,
+    rise: bool = False,
 ) -> State:
     """Take steps from a state.
 
@@ -116,6 +118,8 @@ def descend(
         steps: at most so many.
         tol: stop ten steps after s < tol·s_0, or once residuals everywhere are that small, or
             when s stays for ten steps; None takes all steps.
+        rise: go back to where s was least once it is 25 % above that: with spare columns and few measurements the steps
+            can leave the solution again.
         stall: stop also when s fell by less than 5 % in 30 steps: a trial that fits falls much faster.
     """
     take = plain_step if kind == "plain" else scaled_step
@@ -125,11 +129,16 @@ def descend(
     problem.restart()
     scales: list[float] = []
     still, end, polish = 0, "steps", POLISH
+    lowest = state
     for _ in range(steps if tol is None else steps + POLISH):
         look = problem.look(L, R)
         before, s = s, problem.rule.after(look.magnitudes, s, settled=tol is not None and problem.settled(s))
         if not s <= DIVERGED * problem.s_0:
             return State(L=L, R=R, s=math.inf, end="diverged")
+        if rise and s > RISE * lowest.s:
+            return lowest
+        if s < lowest.s:
+            lowest = State(L=L, R=R, s=s)
         if tol is not None and s <= tol * problem.s_0:
             end, polish = "tol", polish - 1
             if polish < 0 or problem.fits(tol * problem.s_0):

@@ -179,6 +179,8 @@ class EntryProblem(Problem):
     def _draw_lines(self, rng: np.random.Generator) -> None:
         if isinstance(self.entries, SparseEntries):
             self._positions = [self.entries.line_positions(axis, LINE_SAMPLE // 2, rng) for axis in (0, 1)]
+            # Where they are does not change; their values do when held-out entries come back.
+            self._places = [self.entries.at(p[p >= 0])[:2] for p in self._positions]
         else:
             self._samples = [self.entries.line_samples(axis, LINE_SAMPLE, rng) for axis in (0, 1)]
 
@@ -198,7 +200,8 @@ class EntryProblem(Problem):
             positions = self._positions[axis]
             there = positions >= 0
             rho = np.full(positions.shape, math.nan)
-            rho[there] = self._residuals(look.L, look.R, self.entries.at(positions[there])).numpy()
+            cells = (*self._places[axis], self.entries.data[positions[there]])
+            rho[there] = self._residuals(look.L, look.R, cells).numpy()
         else:
             chosen, values = self._samples[axis]
             own, other = (look.L, look.R) if axis == 0 else (look.R, look.L)

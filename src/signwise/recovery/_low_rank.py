@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from signwise.convex import Convex
 
 from ._arrays import generator
-from ._checks import check_options
+from ._checks import check_options, result_dtype
 from ._coordinates import robust_coordinates
 from ._descent import Callback, Diary, State
 from ._entries import EntryProblem
@@ -58,6 +58,8 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         warm_start: start the last phase at the factors of the previous fit, and skip the phases before it.
         random_state: seed of held-out entries, samples and start.
         device: torch device; None is the CPU. Sparse input stays on the CPU.
+        dtype: type of the fitted arrays, ``"float64"`` or ``"float32"``. The solve is in float64 in any case: in
+            float32 it could not fall below 1e-6, and its sums would drift.
 
     Attributes:
         components_: orthonormal rows that span the row space, shape ``(rank_, n2)``.
@@ -121,6 +123,7 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         warm_start: bool = False,
         random_state: Any = 0,
         device: str | None = None,
+        dtype: Any = "float64",
     ) -> None:
         self.rank = rank
         self.max_rank = max_rank
@@ -135,6 +138,7 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.warm_start = warm_start
         self.random_state = random_state
         self.device = device
+        self.dtype = dtype
 
     def fit(self, X: Any, y: Any = None, *, mask: Any = None, callback: Callback | None = None) -> Self:
         """Fit a matrix.
@@ -193,21 +197,21 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             X: shape ``(n, n2)``, missing entries as in :meth:`fit`.
 
         Returns:
-            float64, shape ``(n, rank_)``; 0 for a row without observations.
+            `dtype`, shape ``(n, rank_)``; 0 for a row without observations.
         """
         check_is_fitted(self, "components_")
         values = self._checked(X, reset=False)
         if scipy.sparse.issparse(values):
             values = _filled(values)
-        basis = torch.from_numpy(np.ascontiguousarray(self.components_.T))
+        basis = torch.from_numpy(np.ascontiguousarray(self.components_.T, np.float64))
         rows = torch.from_numpy(np.ascontiguousarray(values - self.mean_))
         coordinates: NDArray[np.float64] = robust_coordinates(rows, basis).numpy()
-        return coordinates
+        return coordinates.astype(result_dtype(self), copy=False)
 
     def inverse_transform(self, Z: Any) -> NDArray[np.float64]:
-        """Rows of coordinates: ``Z·components_ + mean_``, float64, shape ``(n, n2)``."""
+        """Rows of coordinates: ``Z·components_ + mean_``, `dtype`, shape ``(n, n2)``."""
         check_is_fitted(self, "components_")
-        Z = np.asarray(Z, np.float64)
+        Z = np.asarray(Z, result_dtype(self))
         if Z.ndim != 2 or Z.shape[1] != self.rank_:
             raise ValueError(f"Z must have shape (n, {self.rank_}), got {Z.shape}")
         rows: NDArray[np.float64] = Z @ self.components_ + self.mean_
@@ -279,22 +283,26 @@ class RobustLowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _keep(self, problem: EntryProblem, state: State, diary: Diary, sparse: bool) -> None:
         U, sigma, V = problem.svd(state.L, state.R)
-        self.components_ = np.ascontiguousarray(V.T.cpu().numpy())
         if self.psd:
-            self.L_ = self.R_ = (U * sigma.sqrt()).cpu().numpy()
+            L = R = (U * sigma.sqrt()).cpu().numpy()
         else:
-            self.L_, self.R_ = (U * sigma).cpu().numpy(), V.cpu().numpy()
+            L, R = (U * sigma).cpu().numpy(), V.cpu().numpy()
         self.scale_, self.rank_ = state.s, state.rank
         self.recovered_ = self.diagnostics_.recovered
         self.history_ = tuple(diary.records)
         level = CUT * max(state.s, FLOOR * problem.s_0)
-        self.outlier_mask_ = _mask(problem, self.L_, self.R_, level)
+        self.outlier_mask_ = _mask(problem, L, R, level)
         rows, cols = (problem.entries.row_counts(axis).cpu().numpy() for axis in (0, 1))
         self.unidentified_rows_ = np.flatnonzero(rows < max(1, self.rank_))
         self.unidentified_columns_ = np.flatnonzero(cols < max(1, self.rank_))
         # Nothing was observed there: rounding is no coordinate.
-        self.L_[rows == 0] = 0.0
-        self.R_[cols == 0] = 0.0
+        L[rows == 0] = 0.0
+        R[cols == 0] = 0.0
+        dtype = result_dtype(self)
+        self.components_ = np.ascontiguousarray(V.T.cpu().numpy(), dtype)
+        self.L_ = L.astype(dtype, copy=False)
+        self.R_ = self.L_ if self.psd else R.astype(dtype, copy=False)
+        self.mean_ = self.mean_.astype(dtype, copy=False)
 
 
 def _mask(problem: EntryProblem, L: NDArray[np.float64], R: NDArray[np.float64], level: float) -> Any:

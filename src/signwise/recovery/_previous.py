@@ -30,7 +30,7 @@ def previous_factors(estimator: Any, problem: Problem) -> State | None:
         raise ValueError(
             f"warm_start: the previous fit has shape {(len(estimator.L_), len(estimator.R_))}, the data {problem.shape}"
         )
-    L = torch.from_numpy(estimator.L_).to(problem.device)
-    R = L if problem.psd else torch.from_numpy(estimator.R_).to(problem.device)
+    L = torch.from_numpy(estimator.L_).to(problem.device, torch.float64)
+    R = L if problem.psd else torch.from_numpy(estimator.R_).to(problem.device, torch.float64)
     state = State(L=L, R=R, s=0.0)
     return State(L=L, R=R, s=min(wide_scale(problem, state), problem.s_0) / problem.rule.gamma)

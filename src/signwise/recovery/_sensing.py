@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from signwise.convex import Convex
 
 from ._arrays import Array, generator, tensor
-from ._checks import check_options
+from ._checks import check_options, result_dtype
 from ._descent import Callback, Diary, State, descend
 from ._measured import MeasuredProblem
 from ._operator import LinearOperator, Operator, measure
@@ -59,10 +59,12 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
         warm_start: start the last phase at the factors of the previous fit, and skip the phases before it.
         random_state: seed of the held-out set and the start.
         device: torch device; None is that of the operator.
+        dtype: type of the fitted arrays, ``"float64"`` or ``"float32"``. The solve is in float64 in any case: in
+            float32 it could not fall below 1e-6, and its sums would drift.
 
     Attributes:
-        L_: float64, shape ``(n1, rank_)``.
-        R_: float64, shape ``(n2, rank_)``; ``L_`` if `psd`.
+        L_: `dtype`, shape ``(n1, rank_)``.
+        R_: `dtype`, shape ``(n2, rank_)``; ``L_`` if `psd`.
         components_: orthonormal rows that span the row space, shape ``(rank_, n2)``.
         outlier_mask_: bool, shape ``(m,)``: ``|ρ| > 3·scale_``.
         scale_: s, about the standard deviation of the noise.
@@ -117,6 +119,7 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
         warm_start: bool = False,
         random_state: Any = 0,
         device: str | None = None,
+        dtype: Any = "float64",
     ) -> None:
         self.rank = rank
         self.max_rank = max_rank
@@ -131,6 +134,7 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
         self.warm_start = warm_start
         self.random_state = random_state
         self.device = device
+        self.dtype = dtype
 
     def fit(self, operator: LinearOperator, y: Array, *, callback: Callback | None = None) -> Self:
         """Fit the measurements.
@@ -181,7 +185,9 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
             known = previous_factors(self, problem)
             if known is None:
                 start = small_start(problem, fixed or max_rank, self.init_scale, rng)
-                state = descend(problem, start, diary, phase="over-rank", kind="plain", steps=OVER_RANK_STEPS)
+                state = descend(
+                    problem, start, diary, phase="over-rank", kind="plain", steps=OVER_RANK_STEPS, rise=True
+                )
             else:
                 state = known
             if known is None and fixed is None and state.rank and math.isfinite(state.s) and not diary.stopped:
@@ -225,7 +231,7 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
         device = getattr(operator, "device", torch.device("cpu"))
         if self.rank_ == 0:
             return np.zeros(operator.m)
-        L, R = (torch.from_numpy(factor).to(device) for factor in (self.L_, self.R_))
+        L, R = (torch.from_numpy(factor).to(device, torch.float64) for factor in (self.L_, self.R_))
         values: NDArray[np.float64] = measure(operator, L, R).cpu().numpy()
         return values
 
@@ -257,9 +263,10 @@ class RobustMatrixSensing(BaseEstimator):  # type: ignore[misc]
     def _keep(self, problem: MeasuredProblem, state: State, diary: Diary) -> None:
         look = problem.look(state.L, state.R)
         scale = max(state.s, FLOOR * problem.s_0) if math.isfinite(state.s) else state.s
-        self.L_ = state.L.cpu().numpy()
-        self.R_ = self.L_ if self.psd else state.R.cpu().numpy()
-        self.components_ = problem.svd(state.L, state.R)[2].T.cpu().numpy()
+        dtype = result_dtype(self)
+        self.L_ = state.L.cpu().numpy().astype(dtype, copy=False)
+        self.R_ = self.L_ if self.psd else state.R.cpu().numpy().astype(dtype, copy=False)
+        self.components_ = problem.svd(state.L, state.R)[2].T.cpu().numpy().astype(dtype, copy=False)
         self.outlier_mask_ = (look.residual.abs() > CUT * scale).cpu().numpy()
         self.scale_ = state.s
         self.rank_ = state.rank
