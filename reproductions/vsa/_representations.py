@@ -65,6 +65,34 @@ class Ours:
         return self.encoder.transform(documents)
 
 
+class OursAnywhere(Ours):
+    """The sum of two JSONEncoder vectors: the document, and its words and keys wherever they stand, by their idf."""
+
+    def __init__(self, fitted: bool, limit: bool, strings: tuple[str, ...], **options: Any) -> None:
+        super().__init__(fitted, limit, **options)
+        self.words = JSONEncoder(D, strings=strings, idf=True)
+
+    def fit(self, documents: Documents) -> OursAnywhere:
+        super().fit(documents)
+        self.words.fit([anywhere(d) for d in documents])
+        return self
+
+    def stored(self, documents: Documents) -> np.ndarray:
+        rows = self.query(documents)
+        return np.where(rows >= 0, 1, -1).astype(np.float32) / np.float32(D**0.5) if self.limit else rows
+
+    def query(self, documents: Documents) -> np.ndarray:
+        return normalize(super().query(documents) + self.words.transform([anywhere(d) for d in documents]))
+
+
+def anywhere(document: Any) -> dict[str, str]:
+    """The different words of a document's keys and values, as a document of one text."""
+    found: set[str] = set()
+    for path, value in leaves(document):
+        found.update(re.findall(r"\w+", path.lower()), re.findall(r"\w+", str(value).lower()))
+    return {"words": " ".join(sorted(found))}
+
+
 class Features:
     """Sparse features of a scikit-learn pipeline, and one of the compressions or None."""
 
@@ -262,7 +290,7 @@ def weighted(analyzer: str, sublinear: bool) -> Callable[[], Any]:
 def contenders(limit: bool) -> dict[str, dict[str, Callable[[], Representation]]]:
     """By contender, its variants by name, all in 512 bytes a document (``limit``) or without a limit."""
     compressions = ("256 directions", "signs") if limit else (None,)
-    ours = {
+    ours: dict[str, Callable[[], Representation]] = {
         "unfitted": lambda: Ours(False, limit),
         "unfitted, no array norm": lambda: Ours(False, limit, array_norm=False),
         "idf": lambda: Ours(True, limit, idf=True),
@@ -272,6 +300,9 @@ def contenders(limit: bool) -> dict[str, dict[str, Callable[[], Representation]]
             True, limit, idf=True, arrays=("pos", "set", "adj"), conjunctions=True
         ),
     }
+    for name, strings in (("words", ("words",)), ("words and grams", ("words", "grams"))):
+        ours[f"unfitted, and {name} anywhere"] = lambda strings=strings: OursAnywhere(False, limit, strings)
+        ours[f"idf, and {name} anywhere"] = lambda strings=strings: OursAnywhere(True, limit, strings, idf=True)
     found: dict[str, dict[str, Callable[[], Representation]]] = {"signwise": dict(ours)}
     found["FeatureHasher on paths"] = {
         f"{'words' if words else 'values'}, {'index' if index else '[*]'}, {c}": (
