@@ -85,6 +85,19 @@ def test_bad_files(name, content, message, tmp_path):
         read_matrix(tmp_path / name)
 
 
+def test_what_is_not_numbers_is_named(tmp_path):
+    np.save(tmp_path / "words.npy", np.array([["a", "b"]]))
+    np.save(tmp_path / "complex.npy", np.ones((2, 2)) * 1j)
+    for name, kind in (("words.npy", "<U1"), ("complex.npy", "complex128")):
+        with pytest.raises(DataError, match=f"{name}: holds entries of type {kind}"):
+            read_matrix(tmp_path / name)
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pandas.DataFrame({"name": ["x", "y"], "a": [1.0, 2.0]}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="the columns name are not numbers"):
+        read_matrix(tmp_path / "x.parquet")
+
+
 def test_bad_arguments(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     np.save(tmp_path / "cube.npy", np.zeros((2, 2, 2)))

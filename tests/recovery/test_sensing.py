@@ -249,6 +249,15 @@ def test_wrong_arguments(options, y, message):
         RobustMatrixSensing(**options).fit(OPERATOR, y)
 
 
+@pytest.mark.parametrize("rank", ["auto", 3])
+def test_a_symmetric_matrix_of_large_condition_number(rank):
+    # Noise makes eigenvalues of the start negative; none of its columns may be 0.
+    operator, y, truth = gaussian_sensing(20, 3, 1200, 0.1, kappa=100)
+    fit = RobustMatrixSensing(rank, max_rank=10, psd=True).fit(operator, y)
+    assert (fit.rank_, fit.recovered_) == (3, True)
+    assert error(fit.low_rank_, truth) < 1e-9
+
+
 def test_other_shapes_and_types():
     for y in (np.ones((60, 1)), np.ones(())):
         with pytest.raises(ValueError, match="axes"):

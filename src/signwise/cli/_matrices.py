@@ -41,6 +41,8 @@ def read_matrix(path: Path) -> tuple[Any, tuple[int, int] | None]:
         raise DataError(f"{path}: cannot be read as a matrix: {error}") from error
     if matrix.ndim != 2:
         raise DataError(f"{path}: holds an array of shape {matrix.shape}; a matrix has two axes")
+    if matrix.dtype.kind not in "fiub":
+        raise DataError(f"{path}: holds entries of type {matrix.dtype}; a matrix has real numbers")
     return matrix, None
 
 
@@ -81,6 +83,9 @@ def _csv(path: Path) -> Any:
 def _parquet(path: Path) -> Any:
     parquet: Any = import_extra("pyarrow.parquet", "arrow", "to read Parquet files")
     table = parquet.read_table(path)
+    words = [field.name for field in table.schema if str(field.type) in ("string", "large_string", "binary")]
+    if words:
+        raise DataError(f"{path}: the columns {', '.join(words)} are not numbers; leave them out")
     return np.stack([column.to_numpy().astype(np.float64) for column in table.columns], axis=1)
 
 

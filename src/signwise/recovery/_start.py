@@ -11,11 +11,14 @@ from ._problem import Problem
 from ._spectral import subspace_svd
 from ._weights import Loss
 
+LEAST = 1e-3
+
 
 def small_start(problem: Problem, k: int, init_scale: float, rng: np.random.Generator) -> State:
     """α√Δ̂_0·U√(σ/σ_1) and the same of V, of the top k triplets of C = A*(sign y); rank 0 if C is 0.
 
-    A symmetric problem takes the eigenpairs of the symmetric part of C, negative eigenvalues set to 0.
+    A symmetric problem takes the eigenpairs of the symmetric part of C, those below a thousandth of the largest
+    eigenvalue raised to that.
     """
     zero_L, zero_R = problem.zero()
     look = problem.look(zero_L, zero_R)  # the residual there is −y
@@ -35,7 +38,9 @@ def small_start(problem: Problem, k: int, init_scale: float, rng: np.random.Gene
             V = torch.linalg.qr(times(torch.linalg.qr(V).Q)).Q
         B = V.T @ times(V)
         values, W = torch.linalg.eigh((B + B.T) / 2)
-        sigma, U = values.flip(0).clamp(min=0), (V @ W).flip(1)
+        # A column of 0 would stay 0 for ever: where noise made an eigenvalue negative, its direction starts small.
+        sigma, U = values.flip(0), (V @ W).flip(1)
+        sigma = sigma.clamp(min=LEAST * max(float(sigma[0]), 0.0))
         V = U
     else:
         U, sigma, V = subspace_svd(times, t_times, n2, k, rng, problem.device)
