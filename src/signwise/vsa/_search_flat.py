@@ -38,11 +38,11 @@ def nearest(topk: TopK, queries: NDArray[Any], rows: Rows | NDArray[Any], k: int
     parts = []
     for start, block in blocks:
         values, places = topk(queries, block, min(k, len(block)))
-        parts.append((values, places + start))
+        parts.append((values, places + start if start else places))
+    if len(parts) == 1:
+        return parts[0]
     values = np.concatenate([part[0] for part in parts], axis=1)
     places = np.concatenate([part[1] for part in parts], axis=1)
-    if len(parts) == 1:
-        return values, places
     order = np.lexsort((places, -values if descending else values), axis=1)[:, :k]
     return np.take_along_axis(values, order, 1), np.take_along_axis(places, order, 1)
 

@@ -116,7 +116,7 @@ class Store:
                 found = self.graph.search(queries, fetch)
             else:
                 found = list(nearest(self._topk, queries, self.rows, fetch, descending=not self.binary)[1])
-            kept = [rows[~self.dead[rows]][:k] for rows in found]
+            kept = [rows[~self.dead[rows]][:k] for rows in found] if self._buried else found
             if fetch == len(self.rows) or all(len(rows) == k for rows in kept):
                 return kept
             fetch = min(len(self.rows), 2 * fetch)
