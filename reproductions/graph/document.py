@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
 
+from .._claim_tables import fill_blocks
 from . import _tables
 from .leak import table as leak_table
 from .planted import table as planted_table
@@ -25,7 +25,6 @@ RECORDS = {
     "leak": HERE / "results" / "leak.json",
 }
 TABLES = {"grid": _tables.tables, "planted": planted_table, "leak": leak_table}
-BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,15 +50,11 @@ def main(argv: list[str] | None = None) -> int:
 def filled(text: str) -> str:
     """The text with every marked block made anew from its record."""
 
-    def fill(match: re.Match[str]) -> str:
-        path = RECORDS[match[2]]
-        body = "Not run yet.\n"
-        if path.exists():
-            record = json.loads(path.read_text(encoding="utf-8"))
-            body = TABLES[match[2]](record)
-        return f"{match[1]}\n{body}\n{match[3]}"
+    def table(name: str) -> str:
+        path = RECORDS[name]
+        return TABLES[name](json.loads(path.read_text(encoding="utf-8"))) if path.exists() else "Not run yet.\n"
 
-    return BLOCK.sub(fill, text)
+    return fill_blocks(text, table)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ import torch
 
 from signwise.data import load
 from signwise.events import EventStream, chronological_split
-from signwise.graph import SEMBA, Neighbors, Replay, sign_metrics
+from signwise.graph import SEMBA, Replay, sign_metrics
+from signwise.graph._published import ATTENDED, BATCH, newest_received
 
 from .._record_files import write_json
 from .grid import interval
 
-BATCH, ATTENDED = 1_000, 32
 SEEDS = (0, 1, 2)
 PARTS = ("train", "validation", "test")
 VARIANTS = {"batch_first": "batch enters, then scores", "score_first": "scores, then batch enters"}
@@ -79,23 +79,9 @@ def batch_neighbors(stream: EventStream, seen: Replay, *, inside: bool) -> Repla
     As in the public code, attention runs over ratings received.
     """
     n = len(stream)
-    x = stream.normalized(float(stream.weight_max or stream.weight.max()))
-    order = np.lexsort((np.arange(n), stream.target))
-    keys = stream.target[order] * (n + 1) + order
     end = np.minimum((np.arange(n) // BATCH + inside) * BATCH, n)
-    last = np.searchsorted(keys, stream.target * (n + 1) + end)
-    first = np.searchsorted(keys, stream.target * (n + 1))
-    at = last[:, None] - 1 - np.arange(ATTENDED)
-    mask = np.stack([np.zeros_like(at, dtype=bool), at >= first[:, None]], 1)
-    row = order[np.where(mask, at[:, None], 0)]
-    neighbors = Neighbors(
-        peer=np.where(mask, stream.source[row], -1),
-        time=np.where(mask, stream.time[row], 0),
-        x=np.where(mask, x[row], 0.0).astype(np.float32),
-        role=np.where(mask, -1, 0).astype(np.int8),
-        mask=mask,
-        event=np.where(mask, row, -1),
-    )
+    before = np.stack([np.zeros_like(end), end], axis=1)
+    neighbors = newest_received(stream, np.stack([stream.source, stream.target], axis=1), before)
     return replace(seen, neighbors=neighbors)
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from .._claim_tables import claim_table
+from .._claim_tables import fill_blocks, kept_table
 from ._claim import training_claim
 from ._tables import curves, training_table
 
@@ -23,7 +22,6 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "optim_results.md"
 RECORD = HERE / "results" / "training.json"
-BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,12 +47,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def filled(text: str) -> str:
     """The text with every marked block made anew: ``training``, or the name of a claim."""
-
-    def fill(match: re.Match[str]) -> str:
-        body = training_table(training()) if match[2] == "training" else claim_table(f"optim/{match[2]}")
-        return f"{match[1]}\n{body}\n{match[3]}"
-
-    return BLOCK.sub(fill, text)
+    return fill_blocks(
+        text, lambda name: training_table(training()) if name == "training" else kept_table("optim", name)
+    )
 
 
 def training() -> dict[str, Any]:

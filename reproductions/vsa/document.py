@@ -7,16 +7,14 @@ A block ``<!-- generated: NAME -->`` holds the claim NAME.toml as ``python -m re
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
 from pathlib import Path
 
-from .._claim_tables import claim_table
+from .._claim_tables import fill_blocks, kept_table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "vsa_results.md"
-BLOCK = re.compile(r"(<!-- generated: (table )?([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,15 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def filled(text: str) -> str:
     """The text with every marked block made anew."""
-
-    def fill(match: re.Match[str]) -> str:
-        if match[2]:
-            body = (HERE / "results" / f"{match[3]}.md").read_text(encoding="utf-8").rstrip() + "\n"
-        else:
-            body = claim_table(f"vsa/{match[3]}")
-        return f"{match[1]}\n{body}\n{match[4]}"
-
-    return BLOCK.sub(fill, text)
+    return fill_blocks(text, lambda name: kept_table("vsa", name))
 
 
 if __name__ == "__main__":

@@ -203,31 +203,41 @@ def batch_neighbors(stream: EventStream, queries: Queries, replay: Replay) -> Re
 
     A query belongs to the batch of the event that it accompanies.
     """
-    x = stream.normalized(float(stream.weight_max or stream.weight.max()))
-    order = np.lexsort((np.arange(len(stream)), stream.target))
-    keys = stream.target[order] * (len(stream) + 1) + order
 
     def read(source: Ints, target: Ints, event: Ints) -> Neighbors:
         end = np.minimum((event // BATCH + 1) * BATCH, len(stream))[:, None]
-        ends = np.stack([source, target], axis=1)
-        last = np.searchsorted(keys, ends * (len(stream) + 1) + end)
-        first = np.searchsorted(keys, ends * (len(stream) + 1))
-        at = last[..., None] - 1 - np.arange(ATTENDED)
-        mask = at >= first[..., None]
-        row = order[np.where(mask, at, 0)]
-        return Neighbors(
-            peer=np.where(mask, stream.source[row], -1),
-            time=np.where(mask, stream.time[row], 0),
-            x=np.where(mask, x[row], 0.0).astype(np.float32),
-            role=np.where(mask, -1, 0).astype(np.int8),
-            mask=mask,
-            event=np.where(mask, row, -1),
-        )
+        return newest_received(stream, np.stack([source, target], axis=1), end)
 
     return replace(
         replay,
         neighbors=read(stream.source, stream.target, np.arange(len(stream))),
         query_neighbors=read(queries.source, queries.target, queries.event),
+    )
+
+
+def newest_received(stream: EventStream, ends: Ints, before: Ints) -> Neighbors:
+    """The newest events that nodes had been given.
+
+    Args:
+        stream: the events.
+        ends: nodes, shape ``(b, 2)``.
+        before: of each node, the events of the stream that count: rows below it; shape ``(b, 2)`` or ``(b, 1)``.
+    """
+    x = stream.normalized(float(stream.weight_max or stream.weight.max()))
+    order = np.lexsort((np.arange(len(stream)), stream.target))
+    keys = stream.target[order] * (len(stream) + 1) + order
+    last = np.searchsorted(keys, ends * (len(stream) + 1) + before)
+    first = np.searchsorted(keys, ends * (len(stream) + 1))
+    at = last[..., None] - 1 - np.arange(ATTENDED)
+    mask = at >= first[..., None]
+    row = order[np.where(mask, at, 0)]
+    return Neighbors(
+        peer=np.where(mask, stream.source[row], -1),
+        time=np.where(mask, stream.time[row], 0),
+        x=np.where(mask, x[row], 0.0).astype(np.float32),
+        role=np.where(mask, -1, 0).astype(np.int8),
+        mask=mask,
+        event=np.where(mask, row, -1),
     )
 
 
